@@ -1,0 +1,1 @@
+"""Attributions of an estimate to landmarks, pixels and features."""

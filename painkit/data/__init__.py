@@ -1,0 +1,1 @@
+"""Cohorts: one reader per data set or tool, manifests, the simulated cohort."""

@@ -1,0 +1,1 @@
+"""Protocols, resumable runs and the published tables."""

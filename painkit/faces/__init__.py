@@ -1,0 +1,1 @@
+"""Landmark schemes, action-unit regions, alignment and crops."""

@@ -1,0 +1,1 @@
+"""Agreement and error measures; scale, averaging and undefined counts stated."""
