@@ -1,0 +1,124 @@
+"""Finding, parameterising and executing the notebooks."""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from painkit.errors import PainkitError
+
+__all__ = ["find_notebook", "notebook_folder", "run_notebook"]
+
+
+def notebook_folder() -> Path:
+    """Return the folder of the notebooks: that of the checkout, else the copy inside the installed package."""
+    package = Path(str(files("painkit")))
+    for folder in (package.parent / "notebooks", package / "_share" / "notebooks"):
+        if folder.is_dir():
+            return folder
+    raise PainkitError("the notebooks are missing from this installation", where=package)
+
+
+def find_notebook(name: str) -> Path:
+    """Return the notebook called `name` (with or without ``.ipynb``), or the file at that path.
+
+    Raises
+    ------
+    PainkitError
+        When there is none; the message lists those that exist.
+    """
+    given = Path(name)
+    if given.suffix == ".ipynb" and given.is_file():
+        return given
+    folder = notebook_folder()
+    found = folder / f"{given.stem if given.suffix == '.ipynb' else given.name}.ipynb"
+    if found.is_file():
+        return found
+    known = ", ".join(sorted(path.stem for path in folder.glob("*.ipynb")))
+    raise PainkitError(f"no notebook {name!r}", where=folder, expected=f"a path or one of {known}")
+
+
+def _parameters(notebook: Path, profile: str, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Merge the profile's sizes with the user's choice, refusing what the notebook does not declare."""
+    from papermill import inspect_notebook
+
+    declared = inspect_notebook(str(notebook))
+    unknown = sorted(set(chosen) - set(declared))
+    if unknown:
+        raise PainkitError(
+            f"unknown parameter {', '.join(unknown)}", where=notebook, expected=f"one of {', '.join(declared)}"
+        )
+    listing = notebook.parent / "profiles.yaml"
+    profiles = (yaml.safe_load(listing.read_text()) or {}).get(notebook.stem) if listing.is_file() else None
+    if profiles is not None and profile not in profiles:
+        raise PainkitError(f"unknown profile {profile!r}", where=listing, expected=f"one of {', '.join(profiles)}")
+    sizes = dict(profiles[profile] or {}) if profiles is not None else {}
+    if "profile" in declared:
+        sizes["profile"] = profile
+    return sizes | chosen
+
+
+def run_notebook(
+    name: str, *, profile: str = "demo", parameters: dict[str, Any] | None = None, out: Path | None = None
+) -> Path:
+    """Execute a notebook with papermill and export it to one HTML page.
+
+    Parameters
+    ----------
+    name : str
+        Notebook name or path.
+    profile : str
+        Row of ``profiles.yaml`` that gives the sizes.
+    parameters : dict, optional
+        Values that win over the profile's.
+    out : Path, optional
+        Folder for the executed notebook, its page and the files it writes; default
+        ``reports/NAME-PROFILE``. The notebook's own ``out`` parameter is set to it, so that a run which was
+        cut off goes on where it was.
+
+    Returns
+    -------
+    Path
+        The HTML page.
+
+    Raises
+    ------
+    PainkitError
+        Unknown notebook, profile or parameter; or a cell that failed, with its error. The executed notebook
+        up to that cell stays in `out`.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    from painkit.cli.report import write_page
+
+    notebook = find_notebook(name)
+    folder = (out or Path("reports") / f"{notebook.stem}-{profile}").resolve()
+    if folder.exists() and not folder.is_dir():
+        raise PainkitError("is a file", where=folder, expected="a folder for the report")
+    values = _parameters(notebook, profile, parameters or {})
+    if "out" in papermill.inspect_notebook(str(notebook)):
+        values.setdefault("out", str(folder))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PainkitError(f"cannot be made: {error.strerror}", where=folder) from error
+    executed = folder / notebook.name
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(executed),
+            parameters=values,
+            progress_bar=True,
+            stderr_file=sys.stderr,  # progress bars of long cells stay visible
+            shutdown_kernel="immediate",
+        )
+    except PapermillExecutionError as error:
+        raise PainkitError(
+            f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {executed}", where=notebook
+        ) from error
+    return write_page(executed)
