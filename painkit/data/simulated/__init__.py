@@ -1,0 +1,1 @@
+"""Simulated people, their faces and their pain: a cohort whose causes are known."""
