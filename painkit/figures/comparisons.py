@@ -1,0 +1,106 @@
+"""Measured values with their intervals, beside the published ones."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from painkit.figures.style import QUALITATIVE, finish
+
+__all__ = ["feature_costs", "relevance_by_fold", "rows_with_intervals"]
+
+
+def rows_with_intervals(table: pd.DataFrame, *, title: str, simulated: bool) -> go.Figure:
+    """Draw one dot with its interval for each row and metric, and the published value as a diamond.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns row, metric, value, low, high, and optionally published. Order is kept.
+    title : str
+        Title of the figure.
+    simulated : bool
+        Whether the measured values come from a simulated cohort.
+    """
+    metrics = list(dict.fromkeys(table["metric"]))
+    names = list(dict.fromkeys(table["row"]))
+    figure = make_subplots(1, len(metrics), shared_yaxes=True, subplot_titles=metrics, horizontal_spacing=0.03)
+    for column, metric in enumerate(metrics, start=1):
+        part = table[table["metric"] == metric]
+        figure.add_scatter(
+            x=part["value"],
+            y=part["row"],
+            error_x={"array": part["high"] - part["value"], "arrayminus": part["value"] - part["low"], "thickness": 1},
+            mode="markers",
+            marker={"color": QUALITATIVE[0], "size": 8},
+            name="measured here, with interval",
+            showlegend=column == 1,
+            row=1,
+            col=column,
+        )
+        if "published" in part:
+            figure.add_scatter(
+                x=part["published"],
+                y=part["row"],
+                mode="markers",
+                marker={"color": QUALITATIVE[5], "symbol": "diamond-open", "size": 9},
+                name="published, on the archive",
+                showlegend=column == 1,
+                row=1,
+                col=column,
+            )
+    figure.update_yaxes(categoryorder="array", categoryarray=names[::-1])
+    figure.update_layout(legend={"orientation": "h", "y": -0.12})
+    finish(figure, title, simulated=simulated, height=170 + 24 * len(names))
+    return figure.update_layout(margin={"l": 10}).update_yaxes(automargin=True)
+
+
+def feature_costs(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
+    """Draw how much the error rises when one personal feature, or OPI, is left out (DeepFaceLIFT, Fig. 4A).
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns left_out, difference (MAE without it minus MAE with all), low, high.
+    simulated : bool
+        Whether the cohort is simulated.
+    """
+    figure = go.Figure(
+        go.Bar(
+            x=table["left_out"],
+            y=table["difference"],
+            error_y={"array": table["high"] - table["difference"], "arrayminus": table["difference"] - table["low"]},
+            marker_color=QUALITATIVE[1],
+        )
+    )
+    figure.add_hline(y=0, line={"width": 1})
+    figure.update_yaxes(title_text="MAE without it minus MAE with all (VAS, 0-10)")
+    return finish(figure, "What each personal feature is worth", simulated=simulated)
+
+
+def relevance_by_fold(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
+    """Draw each statistic's ARD relevance in every fold, most relevant first (DeepFaceLIFT, Fig. 4B).
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns statistic, fold, relevance (-ln length-scale on z-scored statistics; higher is more relevant).
+    simulated : bool
+        Whether the cohort is simulated.
+    """
+    order = table.groupby("statistic")["relevance"].median().sort_values(ascending=False).index
+    figure = go.Figure(
+        go.Box(
+            x=table["statistic"],
+            y=table["relevance"],
+            boxpoints="all",
+            pointpos=0,
+            jitter=0.3,
+            text=table["fold"].astype(str),
+            marker_color=QUALITATIVE[2],
+        )
+    )
+    figure.update_xaxes(categoryorder="array", categoryarray=list(order))
+    figure.update_yaxes(title_text="relevance, -ln(length-scale)")
+    return finish(figure, "Relevance of the statistics over the folds (higher is more relevant)", simulated=simulated)

@@ -1,0 +1,198 @@
+"""Faces drawn from landmarks, on their image where there is one."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from painkit.data.cohort import Cohort
+from painkit.faces.landmarks import LINES, landmark_name
+from painkit.figures.style import finish
+
+__all__ = ["add_face", "face_strip", "image_uri"]
+
+
+def image_uri(image: NDArray[np.uint8]) -> str:
+    """Return an (h, w, 3) RGB image as a ``data:`` address a page can show without a file."""
+    _, encoded = cv2.imencode(".png", image[..., ::-1])
+    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+
+
+def _outline(points: NDArray[np.floating]) -> tuple[list[float | None], list[float | None]]:
+    """Return x and y of the face's lines, with a gap between one line and the next."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for line in LINES:
+        x += [*points[list(line), 0].tolist(), None]
+        y += [*points[list(line), 1].tolist(), None]
+    return x, y
+
+
+def add_face(
+    figure: go.Figure,
+    landmarks: NDArray[np.floating],
+    *,
+    image: NDArray[np.uint8] | None = None,
+    values: NDArray[np.floating] | None = None,
+    row: int | None = None,
+    col: int | None = None,
+    unit: str = "",
+    coloraxis: str = "coloraxis",
+) -> None:
+    """Add one face to a figure: its lines, its landmarks, and the image below them.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+        Changed in place.
+    landmarks : (66, 2) array
+        Pixels, x right and y down.
+    image : (h, w, 3) uint8 array, optional
+        RGB.
+    values : (66,) array, optional
+        Colours the landmarks through `coloraxis`.
+    row, col : int, optional
+        Place in a grid of subplots.
+    unit : str
+        Unit of `values`, for the hover text.
+    coloraxis : str
+        Layout key of the colour axis.
+    """
+    place = {"row": row, "col": col}
+    if image is not None:
+        picture = {"source": image_uri(image), "x": 0, "y": 0, "sizex": image.shape[1], "sizey": image.shape[0]}
+        axes = {"xref": "x", "yref": "y"} if row is None else {}
+        figure.add_layout_image({**picture, **axes, "sizing": "stretch", "layer": "below"}, **place)
+        # Layout images do not stretch the axes.
+        figure.update_xaxes(range=[0, image.shape[1]], **place)
+        figure.update_yaxes(range=[image.shape[0], 0], **place)
+    else:
+        low, high = np.nanmin(landmarks, axis=0), np.nanmax(landmarks, axis=0)
+        margin = 0.08 * np.max(high - low)
+        figure.update_xaxes(range=[low[0] - margin, high[0] + margin], **place)
+        figure.update_yaxes(range=[high[1] + margin, low[1] - margin], **place)
+    x, y = _outline(landmarks)
+    ink = "rgba(255,255,255,0.55)" if image is not None else "rgba(90,90,90,0.45)"
+    figure.add_scatter(x=x, y=y, mode="lines", line={"color": ink, "width": 1}, hoverinfo="skip", showlegend=False, **place)
+    names = [landmark_name(i) for i in range(len(landmarks))]
+    marker = (
+        {"size": 4, "color": "#00e5ff" if image is not None else "#0072B2"}
+        if values is None
+        else {"size": 10, "color": values, "coloraxis": coloraxis, "line": {"width": 0.6, "color": "#444"}}
+    )
+    figure.add_scatter(
+        x=landmarks[:, 0],
+        y=landmarks[:, 1],
+        mode="markers",
+        marker=marker,
+        text=names,
+        customdata=values,
+        hovertemplate="%{text}" + ("" if values is None else f"<br>%{{customdata:.3g}} {unit}") + "<extra></extra>",
+        showlegend=False,
+        **place,
+    )
+    figure.update_xaxes(visible=False, **place)
+    figure.update_yaxes(visible=False, **place)
+    # One pixel is as wide as it is high, in whichever subplot the face stands.
+    axis = figure.data[-1].xaxis or "x"
+    figure.update_yaxes(scaleanchor=axis, **place)
+
+
+def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
+    """Draw a few frames side by side: image, landmarks, PSPI and the coded action units.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Images are drawn where it has them.
+    rows : sequence of int
+        Rows of ``cohort.frames``.
+    """
+    units = [name for name in cohort.frames.columns if name.startswith("AU")]
+    titles = []
+    for index in rows:
+        frame = cohort.frames.iloc[index]
+        coded = " ".join(f"{unit}:{frame[unit]:g}" for unit in units if frame[unit] > 0)
+        titles.append(f"frame {frame['frame']}, PSPI {frame['pspi']:g}<br><sub>{coded or 'no unit coded'}</sub>")
+    figure = make_subplots(1, len(rows), subplot_titles=titles, horizontal_spacing=0.01)
+    for column, index in enumerate(rows, start=1):
+        has_image = isinstance(cohort.frames["image"].iloc[index], str)
+        image = cohort.image(index) if has_image else None
+        add_face(figure, cohort.landmarks[index], image=image, row=1, col=column)
+    first = cohort.frames.iloc[rows[0]]
+    return finish(figure, f"{first['subject']}, {first['sequence']}", simulated=cohort.simulated, height=330)
+
+
+def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.Figure:
+    """Play one sequence: landmarks (on the image where there is one) with PSPI and units, by slider or button.
+
+    Needs no kernel: the frames are inside the figure, so it also plays on an exported page.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Holds the sequence.
+    sequence : str
+        Sequence id.
+    count : int
+        At most so many frames, evenly spread, are put in.
+    """
+    rows = np.flatnonzero((cohort.frames["sequence"] == sequence).to_numpy() & cohort.frames["tracked"].to_numpy())
+    with_image = rows[cohort.frames["image"].iloc[rows].notna().to_numpy()]
+    rows = with_image if len(with_image) >= min(count, 2) else rows
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
+    units = [name for name in cohort.frames.columns if name.startswith("AU")]
+    figure = go.Figure()
+    states = []
+    for index in rows:
+        frame = cohort.frames.iloc[index]
+        still = go.Figure()
+        image = cohort.image(int(index)) if isinstance(frame["image"], str) else None
+        add_face(still, cohort.landmarks[index], image=image)
+        coded = "  ".join(f"{unit}:{frame[unit]:g}" for unit in units if frame[unit] > 0) or "no unit coded"
+        caption = f"frame {frame['frame']}   PSPI {frame['pspi']:g}   {coded}"
+        states.append(
+            go.Frame(
+                data=still.data,
+                name=str(frame["frame"]),
+                layout={"images": still.layout.images, "xaxis": {"title": {"text": caption}}},
+            )
+        )
+        if not figure.data:
+            figure.add_traces(still.data)
+            figure.update_layout(still.layout)
+            # The caption stands below the face, where the x axis has its title.
+            figure.update_xaxes(visible=True, showgrid=False, showticklabels=False, zeroline=False, title=caption)
+    figure.frames = states
+    motion = {"frame": {"duration": 120, "redraw": True}, "transition": {"duration": 0}, "fromcurrent": True}
+    still_at = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
+    figure.update_layout(
+        sliders=[
+            {
+                "currentvalue": {"prefix": "frame "},
+                "steps": [{"args": [[s.name], still_at], "label": s.name, "method": "animate"} for s in states],
+                "pad": {"t": 45},
+            }
+        ],
+        updatemenus=[
+            {
+                "type": "buttons",
+                "direction": "right",
+                "x": 0,
+                "y": 1.0,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "buttons": [
+                    {"label": "Play", "method": "animate", "args": [None, motion]},
+                    {"label": "Pause", "method": "animate", "args": [[None], still_at]},
+                ],
+            }
+        ],
+    )
+    return finish(figure, f"{sequence}, frame by frame", simulated=cohort.simulated, height=560)

@@ -1,0 +1,97 @@
+"""What each landmark contributes, drawn on a face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from painkit.faces.landmarks import landmark_name
+from painkit.figures.faces import add_face
+from painkit.figures.style import QUALITATIVE, finish
+
+__all__ = ["contribution_maps", "distance_boxes"]
+
+
+def contribution_maps(
+    face: NDArray[np.floating],
+    maps: Mapping[str, NDArray[np.floating]],
+    *,
+    title: str,
+    simulated: bool,
+    columns: int = 4,
+    diverging: bool = True,
+    unit: str = "",
+) -> go.Figure:
+    """Draw one face for each map, its landmarks coloured by the map's values (DeepFaceLIFT, Fig. 3).
+
+    Parameters
+    ----------
+    face : (66, 2) array
+        Landmarks to draw, usually the average face. Pixels, y down.
+    maps : mapping of str to (66,) array
+        Panel titles and values; NaN leaves a landmark grey.
+    title, unit : str
+        Title of the figure; unit of the values.
+    simulated : bool
+        Whether the cohort is simulated.
+    columns : int
+        Panels in a row.
+    diverging : bool
+        Colour around 0 (contributions), or from 0 up (spreads).
+    """
+    columns = min(columns, len(maps))
+    rows = -(-len(maps) // columns)
+    figure = make_subplots(rows, columns, subplot_titles=list(maps), horizontal_spacing=0.02, vertical_spacing=0.09)
+    for number, values in enumerate(maps.values()):
+        add_face(
+            figure, face, values=np.asarray(values), row=number // columns + 1, col=number % columns + 1, unit=unit
+        )
+    top = float(np.nanmax(np.abs(np.stack(list(maps.values()))))) or 1.0
+    figure.update_layout(
+        coloraxis={
+            "colorscale": "RdBu_r" if diverging else "Viridis",
+            "cmin": -top if diverging else 0.0,
+            "cmax": top,
+            "colorbar": {"title": unit},
+        }
+    )
+    return finish(figure, title, simulated=simulated, height=310 * rows + 90)
+
+
+def distance_boxes(
+    landmarks: NDArray[np.floating], chosen: Sequence[int], *, title: str, simulated: bool, unit: str = "z"
+) -> go.Figure:
+    """Draw how far chosen landmarks lie from the origin over frames (DeepFaceLIFT, box plots of Fig. 3).
+
+    Parameters
+    ----------
+    landmarks : (n, 66, 2) array
+        Coordinates as the net sees them, standardized; NaN rows are left out.
+    chosen : sequence of int
+        Landmarks in the order to draw.
+    title, unit : str
+        Title; unit of the coordinates.
+    simulated : bool
+        Whether the cohort is simulated.
+    """
+    figure = go.Figure()
+    for index in chosen:
+        distance = np.linalg.norm(landmarks[:, index], axis=1)
+        low, q1, median, q3, high = np.nanpercentile(distance, [5, 25, 50, 75, 95])
+        # The five numbers, not every frame: a page of 48,000 points a box would weigh megabytes.
+        figure.add_box(
+            q1=[q1],
+            median=[median],
+            q3=[q3],
+            lowerfence=[low],
+            upperfence=[high],
+            x=[f"{index}: {landmark_name(index)}"],
+            marker_color=QUALITATIVE[0],
+            showlegend=False,
+        )
+    figure.update_yaxes(title_text=f"distance from the origin, {unit}; whiskers 5-95 %", rangemode="tozero")
+    return finish(figure, title, simulated=simulated, height=380)
