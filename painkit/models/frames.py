@@ -1,0 +1,293 @@
+"""The frame store: face crops made once, kept on disk, read by slices."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from painkit.errors import PainkitError
+from painkit.faces.crops import FaceCrop
+from painkit.files import write_atomically
+
+if TYPE_CHECKING:
+    from painkit.data import Cohort
+
+__all__ = ["FrameStore", "build_frame_store", "cohort_store"]
+
+NOT_REQUESTED, STORED, NO_FACE, UNREADABLE = 0, 1, 2, 3
+_VERSION = 1
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class FrameStore:
+    """Face crops of n frames as one uint8 array on disk, in the row order of what they were made from.
+
+    Light to copy and to send to another process: it holds a path, and every read opens the file anew, so the
+    pages it touched do not stay resident and memory is flat in the number of frames.
+
+    Parameters
+    ----------
+    folder : Path
+        What `build_frame_store` returned or printed.
+
+    Raises
+    ------
+    PainkitError
+        When the folder holds no finished store.
+    """
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+        if not (self.folder / "store.json").is_file():
+            raise PainkitError(
+                "no finished frame store here",
+                where=self.folder,
+                expected="a folder made by build_frame_store",
+            )
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """Crop settings, key, counts and whether the images are simulated."""
+        return dict(json.loads((self.folder / "store.json").read_text(encoding="utf-8")))
+
+    @property
+    def key(self) -> str:
+        """Digest of everything the crops depend on."""
+        return str(self.description["key"])
+
+    @cached_property
+    def status(self) -> NDArray[np.uint8]:
+        """(n,) 0 not requested, 1 stored, 2 no face found, 3 unreadable image."""
+        status: NDArray[np.uint8] = np.load(self.folder / "status.npy")
+        return status
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """(n,) mask of the frames that have a crop."""
+        mask: NDArray[np.bool_] = self.status == STORED
+        return mask
+
+    def counts(self) -> dict[str, int]:
+        """How many frames are stored, have no face, are unreadable, were not requested."""
+        names = {
+            "stored": STORED,
+            "no_face": NO_FACE,
+            "unreadable": UNREADABLE,
+            "not_requested": NOT_REQUESTED,
+        }
+        return {name: int((self.status == code).sum()) for name, code in names.items()}
+
+    def crops(self) -> NDArray[np.uint8]:
+        """The whole (n, height, width, 3) array, RGB, mapped read-only; black where unusable."""
+        mapped: NDArray[np.uint8] = np.load(self.folder / "crops.npy", mmap_mode="r")
+        return mapped
+
+    def batch(self, rows: ArrayLike | slice) -> NDArray[np.uint8]:
+        """Copy crops (b, height, width, 3) into memory.
+
+        Raises
+        ------
+        PainkitError
+            When a row is outside the store or has no crop.
+        """
+        chosen = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows, dtype=np.intp)
+        if chosen.size and (chosen.min() < 0 or chosen.max() >= len(self)):
+            raise PainkitError(
+                f"row {chosen.max()} asked of a store of {len(self)} frames",
+                where=self.folder,
+                expected="a store made from the same cohort",
+            )
+        if not (good := self.usable[chosen]).all():
+            raise PainkitError(
+                f"{(~good).sum()} of {good.size} frames have no crop, first row {chosen[~good][0]}",
+                where=self.folder,
+                expected="rows where `usable` holds",
+            )
+        return np.ascontiguousarray(self.crops()[chosen])
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    def __repr__(self) -> str:
+        # Enters the keys of runs: what the crops are, not where they lie.
+        return f"FrameStore({self.key})"
+
+
+def build_frame_store(
+    read: Callable[[int], NDArray[np.uint8]],
+    landmarks: NDArray[np.floating] | int,
+    folder: Path | str,
+    *,
+    content: str,
+    crop: FaceCrop | None = None,
+    rows: ArrayLike | None = None,
+    jobs: int = 2,
+    progress: bool = True,
+    simulated: bool = False,
+) -> FrameStore:
+    """Cut the face out of every image and keep the crops.
+
+    A killed build goes on where it was. Two builds of the same store wait for each other.
+
+    Parameters
+    ----------
+    read : callable
+        ``read(i)`` gives image i as (H, W, 3) uint8 RGB, or raises `PainkitError`, which marks the frame
+        unreadable. Called from several threads.
+    landmarks : (n, 66, 2) array, pixels, or int
+        NaN where a frame has none. The number of images when none has any.
+    folder : path
+        Stores lie here, each in a sub-folder named after its key.
+    content : str
+        Digest of the images and landmarks, such as `Cohort.fingerprint`.
+    crop : FaceCrop
+        Default: the aligned 112x96 crop.
+    rows : array of int, optional
+        Only these frames; the others are marked as not requested.
+    jobs : int
+        Threads. Decoding and warping release Python's lock.
+    progress : bool
+        Show a bar.
+    simulated : bool
+        Written into the store's description.
+
+    Returns
+    -------
+    FrameStore
+    """
+    crop = FaceCrop() if crop is None else crop
+    points = None if isinstance(landmarks, int) else landmarks
+    n = landmarks if isinstance(landmarks, int) else len(landmarks)
+    wanted = np.arange(n) if rows is None else np.unique(np.asarray(rows, dtype=np.intp))
+    if wanted.size and (wanted[0] < 0 or wanted[-1] >= n):
+        raise PainkitError(f"rows {wanted[0]} to {wanted[-1]} requested of {n} frames")
+    digest = hashlib.sha256(repr((_VERSION, content, crop, n)).encode() + wanted.tobytes())
+    key = digest.hexdigest()[:20]
+    place = Path(folder) / key
+    place.mkdir(parents=True, exist_ok=True)
+    with FileLock(place / ".lock"):
+        if not (place / "store.json").is_file():
+            _fill(place, read, points, crop, n, wanted, jobs, progress)
+            status = np.load(place / "status.npy", mmap_mode="r")
+            description = {
+                "key": key,
+                "crop": {"kind": crop.kind, "grow": crop.grow, "side": crop.side, "detect": crop.detect},
+                "simulated": simulated,
+                "content": content,
+                "counts": np.bincount(status, minlength=4).tolist(),
+            }
+            with write_atomically(place / "store.json") as path:
+                path.write_text(json.dumps(description, indent=1), encoding="utf-8")
+    return FrameStore(place)
+
+
+def cohort_store(
+    cohort: Cohort,
+    folder: Path | str,
+    *,
+    crop: FaceCrop | None = None,
+    rows: ArrayLike | None = None,
+    jobs: int = 2,
+    progress: bool = True,
+) -> FrameStore:
+    """Frame store of a cohort; row i of the store is row i of `cohort.frames`.
+
+    Frames without an image are not requested; black frames count as frames without a face. See
+    `build_frame_store` for the parameters.
+    """
+    frames = cohort.frames
+    have = frames["image"].notna().to_numpy()
+    requested = np.flatnonzero(have) if rows is None else np.asarray(rows, dtype=np.intp)
+    landmarks = cohort.landmarks
+    if frames["black"].any():
+        black = frames["black"].to_numpy(dtype=bool)
+        requested = np.setdiff1d(requested, np.flatnonzero(black & ~have))
+        landmarks = landmarks.copy()
+        landmarks[black] = np.nan
+    return build_frame_store(
+        cohort.image,
+        landmarks,
+        folder,
+        content=cohort.fingerprint,
+        crop=crop,
+        rows=requested[have[requested]],
+        jobs=jobs,
+        progress=progress,
+        simulated=cohort.simulated,
+    )
+
+
+def _fill(
+    place: Path,
+    read: Callable[[int], NDArray[np.uint8]],
+    landmarks: NDArray[np.floating] | None,
+    crop: FaceCrop,
+    n: int,
+    wanted: NDArray[np.intp],
+    jobs: int,
+    progress: bool,
+) -> None:
+    """Make the crops that are still missing, chunk by chunk."""
+    _allocate(place / "crops.npy", (n, *crop.size, 3))
+    _allocate(place / "status.npy", (n,))
+
+    def one(row: int) -> tuple[int, NDArray[np.uint8] | None]:
+        try:
+            image = read(row)
+        except PainkitError:
+            return UNREADABLE, None
+        cut = crop(image, None if landmarks is None else landmarks[row])
+        return (NO_FACE, None) if cut is None else (STORED, cut)
+
+    pending = wanted[np.load(place / "status.npy")[wanted] == NOT_REQUESTED]
+    bar = tqdm(total=wanted.size, initial=wanted.size - pending.size, desc="face crops", disable=not progress)
+    with bar, ThreadPoolExecutor(max(1, jobs)) as pool:
+        for chunk in _chunks(pending):
+            results = list(pool.map(one, chunk.tolist()))
+            # Mapped anew for every chunk, so that written pages do not pile up in this process. Crops reach
+            # the disk before the marks that say they are there: a kill in between repeats a chunk, no more.
+            with _mapped(place / "crops.npy") as crops:
+                for row, (_, cut) in zip(chunk, results, strict=True):
+                    if cut is not None:
+                        crops[row] = cut
+            with _mapped(place / "status.npy") as status:
+                status[chunk] = [code for code, _ in results]
+            bar.update(chunk.size)
+
+
+def _chunks(rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    for start in range(0, rows.size, _CHUNK):
+        yield rows[start : start + _CHUNK]
+
+
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[np.memmap[Any, np.dtype[np.uint8]]]:
+    array = np.lib.format.open_memmap(path, mode="r+")
+    try:
+        yield array
+        array.flush()
+    finally:
+        del array
+
+
+def _allocate(path: Path, shape: Sequence[int]) -> None:
+    """Make a file of zeros (sparse where the file system allows) unless it is there."""
+    if path.exists():
+        return
+    with write_atomically(path) as temporary:
+        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=tuple(shape)).flush()
