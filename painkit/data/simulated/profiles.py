@@ -1,0 +1,112 @@
+"""What a simulation holds, how large it is, and where it is kept when nobody says where."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from painkit.errors import PainkitError
+
+__all__ = ["IMAGES", "PROFILES", "THIN", "VERSION", "Settings", "Size", "default_root"]
+
+VERSION: Final = 1
+"""Of the simulation; counts up when the same settings give other files."""
+IMAGES: Final = ("none", "thin", "all")
+THIN: Final = (50, 12, 10, 8, 6, 6)
+"""``thin`` keeps, in every sequence, the first and then every k-th frame of each level 0-5, and all black frames."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is simulated beside the archive.
+
+    Parameters
+    ----------
+    clips : int
+        Clips of every BioVid subject and class.
+    clip_subjects : int
+        Subjects in BioVid's layout.
+    faces : int
+        Rows of the FER+ files.
+    identities, pictures : int
+        People for face verification, and pictures of each.
+    """
+
+    clip_subjects: int
+    clips: int
+    faces: int
+    identities: int
+    pictures: int
+
+
+PROFILES: Final = {
+    "smoke": Size(clip_subjects=3, clips=1, faces=80, identities=6, pictures=3),
+    "demo": Size(clip_subjects=5, clips=1, faces=800, identities=60, pictures=6),
+    "full": Size(clip_subjects=10, clips=4, faces=4000, identities=240, pictures=10),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the files of a simulation depend on.
+
+    Parameters
+    ----------
+    profile : str
+        ``smoke``, ``demo`` or ``full``.
+    images : str
+        ``none``, ``thin`` or ``all``.
+    seed : int
+    shortcut : float
+        Share of frames, 0-1, in which a mark in the background follows the level; 0 leaves the mark out.
+
+    Raises
+    ------
+    PainkitError
+        For a value that is none of these.
+    """
+
+    profile: str = "demo"
+    images: str = "thin"
+    seed: int = 0
+    shortcut: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("profile", self.profile, PROFILES), ("images", self.images, IMAGES)):
+            if value not in known:
+                raise PainkitError(f"unknown {name} {value!r}", expected=", ".join(known))
+        if not 0 <= self.shortcut <= 1:
+            raise PainkitError(f"shortcut is {self.shortcut}", expected="a share from 0 to 1")
+        if self.seed < 0:
+            raise PainkitError(f"seed is {self.seed}", expected="a whole number from 0")
+
+    def marker(self) -> dict[str, Any]:
+        """What ``simulation.json`` says."""
+        return {
+            "what": "simulated cohort; results on it say nothing about people",
+            "version": VERSION,
+            **asdict(self),
+        }
+
+
+def default_root(profile: str = "demo", images: str = "thin", seed: int = 0, shortcut: float = 0.0) -> Path:
+    """Where a simulation is kept when no folder is given.
+
+    Parameters
+    ----------
+    profile, images, seed, shortcut
+        As in `Settings`.
+
+    Returns
+    -------
+    Path
+        Below ``$PAINKIT_CACHE``, else ``$XDG_CACHE_HOME/painkit``, else ``~/.cache/painkit``.
+    """
+    Settings(profile, images, seed, shortcut)
+    given = os.environ.get("PAINKIT_CACHE")
+    base = (
+        Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "painkit"
+    )
+    return base / "simulated" / f"v{VERSION}-{profile}-{images}-seed{seed}-shortcut{shortcut:g}"
