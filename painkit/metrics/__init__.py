@@ -1,1 +1,53 @@
 """Agreement and error measures; scale, averaging and undefined counts stated."""
+
+from painkit.metrics.agreement import icc, icc_of_ratings
+from painkit.metrics.calibration import coverage
+from painkit.metrics.classification import (
+    accuracy,
+    auc_one_vs_rest,
+    confusion,
+    f1,
+    mean_defined,
+    precision,
+    quadratic_kappa,
+    recall,
+    to_classes,
+)
+from painkit.metrics.evaluate import AVERAGES, applicable_metrics, compare, evaluate
+from painkit.metrics.pain import level_0_5, pspi, seven_levels
+from painkit.metrics.regression import mae, mse, pcc, rmse
+from painkit.metrics.scales import SCALES, Scale, scale_of
+from painkit.metrics.trivial import trivial_rows
+from painkit.metrics.weighted import wmae, wmse
+
+__all__ = [
+    "AVERAGES",
+    "SCALES",
+    "Scale",
+    "accuracy",
+    "applicable_metrics",
+    "auc_one_vs_rest",
+    "compare",
+    "confusion",
+    "coverage",
+    "evaluate",
+    "f1",
+    "icc",
+    "icc_of_ratings",
+    "level_0_5",
+    "mae",
+    "mean_defined",
+    "mse",
+    "pcc",
+    "precision",
+    "pspi",
+    "quadratic_kappa",
+    "recall",
+    "rmse",
+    "scale_of",
+    "seven_levels",
+    "to_classes",
+    "trivial_rows",
+    "wmae",
+    "wmse",
+]

@@ -1,0 +1,32 @@
+"""Do the bands of an estimate that comes with a standard deviation hold what they promise?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import norm
+
+from painkit.errors import PainkitError
+from painkit.metrics.checks import Floats, paired
+
+__all__ = ["BANDS", "coverage", "inside"]
+
+BANDS = (0.5, 0.9)
+
+
+def inside(y_true: ArrayLike, y_pred: ArrayLike, y_std: ArrayLike, band: float) -> Floats:
+    """Tell for each row whether the label lies in the central Gaussian band of mass `band`: (n,), 0 or 1."""
+    true, pred = paired(y_true, y_pred)
+    _, std = paired(y_true, y_std)
+    if np.any(std < 0):
+        raise PainkitError("y_std has negative values", expected="standard deviations")
+    return (np.abs(true - pred) <= norm.ppf((1 + band) / 2) * std).astype(np.float64)
+
+
+def coverage(y_true: ArrayLike, y_pred: ArrayLike, y_std: ArrayLike, band: float = 0.9) -> float:
+    """Share of labels inside the central Gaussian band; `band` itself is best. NaN for no values.
+
+    Below `band` the model is over-confident, above it the bands are too wide.
+    """
+    rows = inside(y_true, y_pred, y_std, band)
+    return float(rows.mean()) if rows.size else np.nan
