@@ -26,7 +26,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-data_app = typer.Typer(help="The data sets painkit reads, and whether a copy is as it should be.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="The data sets painkit reads, and whether a copy is as it should be.", no_args_is_help=True
+)
 app.add_typer(data_app, name="data")
 
 
@@ -36,7 +38,9 @@ def told_plainly() -> Iterator[None]:
     try:
         yield
     except PainkitError as error:
-        Console(stderr=True).print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(
+            f"[bold red]error[/] {escape(str(error))}", soft_wrap=True, highlight=False
+        )
         raise typer.Exit(1) from error
 
 
@@ -48,7 +52,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Hold the options that stand before a command."""
 
@@ -67,7 +73,9 @@ def data_list(
         return
     table = Table("name", "title", "licence", "access")
     for manifest in known:
-        table.add_row(manifest.name, escape(manifest.title), escape(manifest.licence), escape(manifest.access))
+        table.add_row(
+            manifest.name, escape(manifest.title), escape(manifest.licence), escape(manifest.access)
+        )
     Console().print(table)
 
 
@@ -101,7 +109,9 @@ def simulate(
     profile: Annotated[str, typer.Option(help="smoke, demo or full.")] = "demo",
     images: Annotated[str, typer.Option(help="none, thin or all.")] = "thin",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
-    shortcut: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of frames whose background mark follows the level.")] = 0.0,
+    shortcut: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of frames whose background mark follows the level.")
+    ] = 0.0,
     jobs: Annotated[int, typer.Option(help="Processes; -1 means all cores.")] = -1,
 ) -> None:
     """Write a cohort with known causes in the archive's own layout. It says nothing about people."""
@@ -114,12 +124,14 @@ def simulate(
 
 @app.command()
 def score(
-    files: Annotated[list[Path], typer.Argument(help="Released .mat files, or CSV/Parquet tables of predictions.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Released .mat files, or CSV/Parquet tables of predictions.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the subject bootstrap.")] = 0,
 ) -> None:
-    """Score predictions: all metrics with intervals over subjects, trivial rows and published rows beside them."""
+    """Score predictions: metrics with intervals over subjects, trivial and published rows beside them."""
     from painkit.evaluation.score import score as score_files
 
     if as_json and as_csv:
@@ -140,9 +152,16 @@ def run(
     profile: Annotated[str, typer.Option(help="smoke, demo or full: sizes of data and training.")] = "demo",
     parameter: Annotated[
         list[str] | None,
-        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="Set a parameter of the notebook; repeat for more."),
+        typer.Option(
+            "-p",
+            "--parameter",
+            metavar="NAME VALUE",
+            help="Set a parameter of the notebook; repeat for more.",
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the report; default reports/NOTEBOOK-PROFILE.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report; default reports/NOTEBOOK-PROFILE.")
+    ] = None,
 ) -> None:
     """Execute a notebook and write it with one self-contained HTML page that needs no network."""
     from painkit.cli.notebooks import run_notebook

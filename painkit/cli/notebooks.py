@@ -15,7 +15,7 @@ __all__ = ["find_notebook", "notebook_folder", "run_notebook"]
 
 
 def notebook_folder() -> Path:
-    """Return the folder of the notebooks: that of the checkout, else the copy inside the installed package."""
+    """Return the folder of the notebooks: the checkout's, else the copy inside the installed package."""
     package = Path(str(files("painkit")))
     for folder in (package.parent / "notebooks", package / "_share" / "notebooks"):
         if folder.is_dir():
@@ -50,12 +50,16 @@ def _parameters(notebook: Path, profile: str, chosen: dict[str, Any]) -> dict[st
     unknown = sorted(set(chosen) - set(declared))
     if unknown:
         raise PainkitError(
-            f"unknown parameter {', '.join(unknown)}", where=notebook, expected=f"one of {', '.join(declared)}"
+            f"unknown parameter {', '.join(unknown)}",
+            where=notebook,
+            expected=f"one of {', '.join(declared)}",
         )
     listing = notebook.parent / "profiles.yaml"
     profiles = (yaml.safe_load(listing.read_text()) or {}).get(notebook.stem) if listing.is_file() else None
     if profiles is not None and profile not in profiles:
-        raise PainkitError(f"unknown profile {profile!r}", where=listing, expected=f"one of {', '.join(profiles)}")
+        raise PainkitError(
+            f"unknown profile {profile!r}", where=listing, expected=f"one of {', '.join(profiles)}"
+        )
     sizes = dict(profiles[profile] or {}) if profiles is not None else {}
     if "profile" in declared:
         sizes["profile"] = profile

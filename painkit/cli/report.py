@@ -23,14 +23,16 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 # nbconvert's page fetches require.js, MathJax, mermaid and the widget manager from the network: left out.
 _TEMPLATE = """\
 {%- extends 'lab/index.html.j2' -%}
-{%- block html_head_js -%}{%- if resources.plotly -%}<script>{{ resources.plotly }}</script>{%- endif -%}{%- endblock -%}
+{%- block html_head_js -%}
+{%- if resources.plotly -%}<script>{{ resources.plotly }}</script>{%- endif -%}
+{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 """
 
 
-class _StaticOutputs(Preprocessor):  # type: ignore[misc]
+class _StaticOutputs(Preprocessor):
     """Turn plotly outputs into HTML, drop progress bars, and say where a widget stands in the notebook."""
 
     def preprocess_cell(
@@ -38,7 +40,11 @@ class _StaticOutputs(Preprocessor):  # type: ignore[misc]
     ) -> tuple[nbformat.NotebookNode, dict[str, Any]]:
         kept = []
         for output in cell.get("outputs", []):
-            if output.output_type == "stream" and output.name == "stderr" and re.search(r"\d+%\|", output.text):
+            if (
+                output.output_type == "stream"
+                and output.name == "stderr"
+                and re.search(r"\d+%\|", output.text)
+            ):
                 continue
             data = output.get("data", {})
             if _PLOTLY in data:
@@ -53,7 +59,9 @@ class _StaticOutputs(Preprocessor):  # type: ignore[misc]
                 )
             elif _WIDGET in data:
                 data.clear()
-                data["text/html"] = "<p><em>An interactive view stands here; open the notebook to use it.</em></p>"
+                data["text/html"] = (
+                    "<p><em>An interactive view stands here; open the notebook to use it.</em></p>"
+                )
             kept.append(output)
         if "outputs" in cell:
             cell.outputs = kept
@@ -66,7 +74,9 @@ def write_page(notebook: Path) -> Path:
     The page embeds plotly's script once and refers to nothing outside itself.
     """
     # A child of lab's index under a name of its own; the loader keeps nbconvert's templates reachable.
-    exporter = HTMLExporter(extra_loaders=[DictLoader({"painkit.html.j2": _TEMPLATE})], template_file="painkit.html.j2")
+    exporter = HTMLExporter(
+        extra_loaders=[DictLoader({"painkit.html.j2": _TEMPLATE})], template_file="painkit.html.j2"
+    )
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     exporter.register_preprocessor(_StaticOutputs, enabled=True)
     content = nbformat.read(notebook, as_version=4)

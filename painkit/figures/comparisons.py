@@ -25,13 +25,19 @@ def rows_with_intervals(table: pd.DataFrame, *, title: str, simulated: bool) -> 
     """
     metrics = list(dict.fromkeys(table["metric"]))
     names = list(dict.fromkeys(table["row"]))
-    figure = make_subplots(1, len(metrics), shared_yaxes=True, subplot_titles=metrics, horizontal_spacing=0.03)
+    figure = make_subplots(
+        1, len(metrics), shared_yaxes=True, subplot_titles=metrics, horizontal_spacing=0.03
+    )
     for column, metric in enumerate(metrics, start=1):
         part = table[table["metric"] == metric]
         figure.add_scatter(
             x=part["value"],
             y=part["row"],
-            error_x={"array": part["high"] - part["value"], "arrayminus": part["value"] - part["low"], "thickness": 1},
+            error_x={
+                "array": part["high"] - part["value"],
+                "arrayminus": part["value"] - part["low"],
+                "thickness": 1,
+            },
             mode="markers",
             marker={"color": QUALITATIVE[0], "size": 8},
             name="measured here, with interval",
@@ -70,7 +76,10 @@ def feature_costs(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
         go.Bar(
             x=table["left_out"],
             y=table["difference"],
-            error_y={"array": table["high"] - table["difference"], "arrayminus": table["difference"] - table["low"]},
+            error_y={
+                "array": table["high"] - table["difference"],
+                "arrayminus": table["difference"] - table["low"],
+            },
             marker_color=QUALITATIVE[1],
         )
     )
@@ -103,4 +112,6 @@ def relevance_by_fold(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     )
     figure.update_xaxes(categoryorder="array", categoryarray=list(order))
     figure.update_yaxes(title_text="relevance, -ln(length-scale)")
-    return finish(figure, "Relevance of the statistics over the folds (higher is more relevant)", simulated=simulated)
+    return finish(
+        figure, "Relevance of the statistics over the folds (higher is more relevant)", simulated=simulated
+    )

@@ -32,7 +32,9 @@ def errors_by_subject(
         Whether the cohort is simulated.
     """
     targets = list(dict.fromkeys(predictions["target"]))
-    figure = make_subplots(len(targets), 1, subplot_titles=[target.upper() for target in targets], vertical_spacing=0.2)
+    figure = make_subplots(
+        len(targets), 1, subplot_titles=[target.upper() for target in targets], vertical_spacing=0.2
+    )
 
     def error(table: pd.DataFrame, target: str) -> pd.Series[float]:
         chosen = table[table["target"] == target]
@@ -40,11 +42,15 @@ def errors_by_subject(
 
     for row, target in enumerate(targets, start=1):
         mine = error(predictions, target)
-        figure.add_bar(x=mine.index, y=mine, marker_color=QUALITATIVE[row - 1], name=target.upper(), row=row, col=1)
+        figure.add_bar(
+            x=mine.index, y=mine, marker_color=QUALITATIVE[row - 1], name=target.upper(), row=row, col=1
+        )
         if baseline is not None and (baseline["target"] == target).any():
             other = error(baseline, target).reindex(mine.index)
             marker = {"color": "#222", "symbol": "line-ew-open", "size": 12, "line": {"width": 2}}
-            figure.add_scatter(x=mine.index, y=other, mode="markers", marker=marker, name="mean voting", row=row, col=1)
+            figure.add_scatter(
+                x=mine.index, y=other, mode="markers", marker=marker, name="mean voting", row=row, col=1
+            )
         figure.add_hline(y=float(mine.mean()), line={"dash": "dot", "width": 1}, row=row, col=1)
         figure.update_yaxes(title_text="MAE", row=row, col=1)
     figure.update_xaxes(tickangle=-60)
@@ -52,9 +58,14 @@ def errors_by_subject(
 
 
 def bands_by_subject(
-    predictions: pd.DataFrame, subjects: Sequence[str], *, target: str = "vas", level: float = 0.9, simulated: bool
+    predictions: pd.DataFrame,
+    subjects: Sequence[str],
+    *,
+    target: str = "vas",
+    level: float = 0.9,
+    simulated: bool,
 ) -> go.Figure:
-    """Draw labels, estimates and the Gaussian band of each sequence of a few subjects (DeepFaceLIFT, Fig. 2C-F).
+    """Draw labels, estimates and Gaussian bands of a few subjects' sequences (DeepFaceLIFT, Fig. 2C-F).
 
     Parameters
     ----------
@@ -117,7 +128,9 @@ def coverage(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
         Whether the cohort is simulated.
     """
     figure = go.Figure()
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": "#888"}, name="as stated")
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": "#888"}, name="as stated"
+    )
     for target, part in table.groupby("target"):
         figure.add_scatter(
             x=part["level"],

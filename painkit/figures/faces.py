@@ -15,7 +15,7 @@ from painkit.data.cohort import Cohort
 from painkit.faces.landmarks import LINES, landmark_name
 from painkit.figures.style import finish
 
-__all__ = ["add_face", "face_strip", "image_uri"]
+__all__ = ["add_face", "face_strip", "image_uri", "outline"]
 
 
 def image_uri(image: NDArray[np.uint8]) -> str:
@@ -24,7 +24,7 @@ def image_uri(image: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
 
 
-def _outline(points: NDArray[np.floating]) -> tuple[list[float | None], list[float | None]]:
+def outline(points: NDArray[np.floating]) -> tuple[list[float | None], list[float | None]]:
     """Return x and y of the face's lines, with a gap between one line and the next."""
     x: list[float | None] = []
     y: list[float | None] = []
@@ -66,7 +66,13 @@ def add_face(
     """
     place = {"row": row, "col": col}
     if image is not None:
-        picture = {"source": image_uri(image), "x": 0, "y": 0, "sizex": image.shape[1], "sizey": image.shape[0]}
+        picture = {
+            "source": image_uri(image),
+            "x": 0,
+            "y": 0,
+            "sizex": image.shape[1],
+            "sizey": image.shape[0],
+        }
         axes = {"xref": "x", "yref": "y"} if row is None else {}
         figure.add_layout_image({**picture, **axes, "sizing": "stretch", "layer": "below"}, **place)
         # Layout images do not stretch the axes.
@@ -77,9 +83,11 @@ def add_face(
         margin = 0.08 * np.max(high - low)
         figure.update_xaxes(range=[low[0] - margin, high[0] + margin], **place)
         figure.update_yaxes(range=[high[1] + margin, low[1] - margin], **place)
-    x, y = _outline(landmarks)
+    x, y = outline(landmarks)
     ink = "rgba(255,255,255,0.55)" if image is not None else "rgba(90,90,90,0.45)"
-    figure.add_scatter(x=x, y=y, mode="lines", line={"color": ink, "width": 1}, hoverinfo="skip", showlegend=False, **place)
+    figure.add_scatter(
+        x=x, y=y, mode="lines", line={"color": ink, "width": 1}, hoverinfo="skip", showlegend=False, **place
+    )
     names = [landmark_name(i) for i in range(len(landmarks))]
     marker = (
         {"size": 4, "color": "#00e5ff" if image is not None else "#0072B2"}
@@ -93,7 +101,9 @@ def add_face(
         marker=marker,
         text=names,
         customdata=values,
-        hovertemplate="%{text}" + ("" if values is None else f"<br>%{{customdata:.3g}} {unit}") + "<extra></extra>",
+        hovertemplate="%{text}"
+        + ("" if values is None else f"<br>%{{customdata:.3g}} {unit}")
+        + "<extra></extra>",
         showlegend=False,
         **place,
     )
@@ -119,7 +129,9 @@ def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
     for index in rows:
         frame = cohort.frames.iloc[index]
         coded = " ".join(f"{unit}:{frame[unit]:g}" for unit in units if frame[unit] > 0)
-        titles.append(f"frame {frame['frame']}, PSPI {frame['pspi']:g}<br><sub>{coded or 'no unit coded'}</sub>")
+        titles.append(
+            f"frame {frame['frame']}, PSPI {frame['pspi']:g}<br><sub>{coded or 'no unit coded'}</sub>"
+        )
     figure = make_subplots(1, len(rows), subplot_titles=titles, horizontal_spacing=0.01)
     for column, index in enumerate(rows, start=1):
         has_image = isinstance(cohort.frames["image"].iloc[index], str)
@@ -130,7 +142,7 @@ def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
 
 
 def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.Figure:
-    """Play one sequence: landmarks (on the image where there is one) with PSPI and units, by slider or button.
+    """Play one sequence, by slider or button: landmarks on the images where there are any, PSPI and units.
 
     Needs no kernel: the frames are inside the figure, so it also plays on an exported page.
 
@@ -143,7 +155,9 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
     count : int
         At most so many frames, evenly spread, are put in.
     """
-    rows = np.flatnonzero((cohort.frames["sequence"] == sequence).to_numpy() & cohort.frames["tracked"].to_numpy())
+    rows = np.flatnonzero(
+        (cohort.frames["sequence"] == sequence).to_numpy() & cohort.frames["tracked"].to_numpy()
+    )
     with_image = rows[cohort.frames["image"].iloc[rows].notna().to_numpy()]
     rows = with_image if len(with_image) >= min(count, 2) else rows
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
@@ -168,7 +182,9 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
             figure.add_traces(still.data)
             figure.update_layout(still.layout)
             # The caption stands below the face, where the x axis has its title.
-            figure.update_xaxes(visible=True, showgrid=False, showticklabels=False, zeroline=False, title=caption)
+            figure.update_xaxes(
+                visible=True, showgrid=False, showticklabels=False, zeroline=False, title=caption
+            )
     figure.frames = states
     motion = {"frame": {"duration": 120, "redraw": True}, "transition": {"duration": 0}, "fromcurrent": True}
     still_at = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
@@ -176,7 +192,9 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
         sliders=[
             {
                 "currentvalue": {"prefix": "frame "},
-                "steps": [{"args": [[s.name], still_at], "label": s.name, "method": "animate"} for s in states],
+                "steps": [
+                    {"args": [[s.name], still_at], "label": s.name, "method": "animate"} for s in states
+                ],
                 "pad": {"t": 45},
             }
         ],

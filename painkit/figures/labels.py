@@ -15,7 +15,7 @@ __all__ = ["level_shares", "sequence_labels"]
 
 
 def level_shares(cohort: Cohort) -> go.Figure:
-    """Draw each subject's share of frames at pain levels 0-5 (PSPI through 0,1,2,3,4-5,6+), most pain on top."""
+    """Draw each subject's share of frames at levels 0-5 (PSPI through 0,1,2,3,4-5,6+), most pain on top."""
     labelled = cohort.frames.dropna(subset=["pspi"])
     level = pd.Series(level_0_5(labelled["pspi"].to_numpy()), index=labelled.index, dtype=int)
     counts = pd.crosstab(labelled["subject"], level).reindex(columns=range(6), fill_value=0)
@@ -38,17 +38,24 @@ def level_shares(cohort: Cohort) -> go.Figure:
     missing = len(cohort.frames) - len(labelled)
     note = f" ({missing} frames without a label left out)" if missing else ""
     return finish(
-        figure, f"Pain level of every frame, by subject{note}", simulated=cohort.simulated, height=160 + 20 * len(shares)
+        figure,
+        f"Pain level of every frame, by subject{note}",
+        simulated=cohort.simulated,
+        height=160 + 20 * len(shares),
     )
 
 
 def sequence_labels(cohort: Cohort) -> go.Figure:
     """Draw the histograms of VAS (0-10) and OPI (0-5) over sequences, and how they go together."""
-    figure = make_subplots(1, 3, subplot_titles=("VAS, 0-10 (self-report)", "OPI, 0-5 (observer)", "VAS against OPI"))
+    figure = make_subplots(
+        1, 3, subplot_titles=("VAS, 0-10 (self-report)", "OPI, 0-5 (observer)", "VAS against OPI")
+    )
     for column, (label, top) in enumerate((("vas", 10), ("opi", 5)), start=1):
         values = cohort.sequences[label].dropna()
         counts = values.round().value_counts().reindex(range(top + 1), fill_value=0)
-        figure.add_bar(x=list(counts.index), y=counts.to_numpy(), row=1, col=column, marker_color=QUALITATIVE[column - 1])
+        figure.add_bar(
+            x=list(counts.index), y=counts.to_numpy(), row=1, col=column, marker_color=QUALITATIVE[column - 1]
+        )
         figure.update_yaxes(title_text="sequences", row=1, col=column)
     both = cohort.sequences.dropna(subset=["vas", "opi"])
     jitter = np.random.default_rng(0).uniform(-0.18, 0.18, (2, len(both)))

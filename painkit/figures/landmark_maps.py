@@ -45,10 +45,17 @@ def contribution_maps(
     """
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
-    figure = make_subplots(rows, columns, subplot_titles=list(maps), horizontal_spacing=0.02, vertical_spacing=0.09)
+    figure = make_subplots(
+        rows, columns, subplot_titles=list(maps), horizontal_spacing=0.02, vertical_spacing=0.09
+    )
     for number, values in enumerate(maps.values()):
         add_face(
-            figure, face, values=np.asarray(values), row=number // columns + 1, col=number % columns + 1, unit=unit
+            figure,
+            face,
+            values=np.asarray(values),
+            row=number // columns + 1,
+            col=number % columns + 1,
+            unit=unit,
         )
     top = float(np.nanmax(np.abs(np.stack(list(maps.values()))))) or 1.0
     figure.update_layout(

@@ -13,12 +13,18 @@ __all__ = ["pain_and_units"]
 
 
 def pain_and_units(cohort: Cohort, sequence: str) -> go.Figure:
-    """Draw PSPI (0-16) over the frames of one sequence, above the intensities (0-5) of its coded action units."""
+    """Draw PSPI (0-16) over the frames of one sequence, above the intensities (0-5) of its coded units."""
     frames = cohort.frames[cohort.frames["sequence"] == sequence]
     units = [name for name in frames.columns if name.startswith("AU") and (frames[name] > 0).any()]
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.4, 0.6], vertical_spacing=0.05)
     figure.add_scatter(
-        x=frames["frame"], y=frames["pspi"], mode="lines", line={"color": QUALITATIVE[5], "shape": "hv"}, name="PSPI", row=1, col=1
+        x=frames["frame"],
+        y=frames["pspi"],
+        mode="lines",
+        line={"color": QUALITATIVE[5], "shape": "hv"},
+        name="PSPI",
+        row=1,
+        col=1,
     )
     lost = frames.loc[~frames["tracked"], "frame"]
     figure.add_scatter(
