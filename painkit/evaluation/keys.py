@@ -1,0 +1,165 @@
+"""The key of a run: a digest of everything its result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import inspect
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import painkit
+from painkit.errors import PainkitError
+from painkit.evaluation.samples import Samples
+
+__all__ = ["data_digest", "describe", "digest", "machine", "seeded", "versions"]
+
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "gpytorch", "skorch")
+
+
+def describe(value: Any, where: str = "estimator") -> Any:
+    """Turn an estimator, or a parameter of one, into JSON that is equal exactly when the settings are.
+
+    Parameters
+    ----------
+    value : object
+        Numbers, strings, paths, arrays, tables, lists, mappings, classes, named functions, estimators (by
+        ``get_params``, nested ones too), torch devices and dtypes, and anything with a `fingerprint`.
+    where : str
+        Name of the parameter, for the error.
+
+    Raises
+    ------
+    PainkitError
+        For anything else (a lambda, an open file, a random generator), naming the parameter: a setting that
+        cannot be told from another must not share its results.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else repr(float(value))
+    if isinstance(value, np.bool_ | np.integer):
+        return value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {str(k): describe(v, f"{where}[{k!r}]") for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [describe(v, f"{where}[{i}]") for i, v in enumerate(value)]
+    if isinstance(value, set | frozenset):
+        return sorted((describe(v, where) for v in value), key=str)
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return {"array": list(value.shape), "dtype": str(value.dtype), "sha256": content}
+    if isinstance(value, pd.DataFrame | pd.Series):
+        return {"table": list(value.shape), "sha256": _table_digest(value)}
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        parameters = {k: describe(v, f"{where}.{k}") for k, v in sorted(value.get_params(deep=False).items())}
+        return {"class": _name(type(value), where), **_source(type(value)), "parameters": parameters}
+    if isinstance(getattr(value, "fingerprint", None), str):
+        return {"class": _name(type(value), where), "fingerprint": value.fingerprint}
+    if isinstance(value, type) or inspect.isroutine(value):
+        return {"name": _name(value, where), **_source(value)}
+    if type(value).__module__ == "torch":  # devices and dtypes print as what they are
+        return str(value)
+    raise PainkitError(
+        f"{where} is {value!r}: a {type(value).__name__} cannot be digested into the key of a run",
+        expected="numbers, strings, arrays, lists, mappings, named functions, classes or estimators",
+    )
+
+
+def _name(thing: Any, where: str) -> str:
+    name = f"{thing.__module__}.{thing.__qualname__}"
+    if "<lambda>" in name:
+        raise PainkitError(f"{where} is a lambda, which has no name to go by", expected="a named function")
+    return name
+
+
+def _source(thing: Any) -> dict[str, str]:
+    """Digest the code of things of the user's own; libraries and painkit are told apart by their versions."""
+    if thing.__module__.split(".")[0] in {
+        "painkit",
+        "sklearn",
+        "torch",
+        "gpytorch",
+        "skorch",
+        "numpy",
+        "builtins",
+    }:
+        return {}
+    try:
+        return {"source": hashlib.sha256(inspect.getsource(thing).encode()).hexdigest()[:16]}
+    except (OSError, TypeError):
+        return {}
+
+
+def _table_digest(table: pd.DataFrame | pd.Series[Any]) -> str:
+    return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
+
+
+def data_digest(found: Samples, fingerprint: str) -> str:
+    """Digest the samples themselves, their labels, and the fingerprint of the files they came from."""
+    content = hashlib.sha256(fingerprint.encode())
+    content.update(_table_digest(found.table).encode())
+    content.update(np.ascontiguousarray(found.y).tobytes())
+    if isinstance(found.X, pd.DataFrame):
+        # Image paths are not content: the same archive elsewhere is the same data.
+        content.update(_table_digest(found.X.drop(columns="image", errors="ignore")).encode())
+    else:
+        for sample in found.X:
+            for array in (sample.frames, sample.landmarks, sample.personal):
+                content.update(np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()
+
+
+@cache
+def _code_digest() -> str:
+    """Digest the code that results depend on: an edited checkout keeps its version number."""
+    root = Path(painkit.__file__).parent
+    content = hashlib.sha256()
+    for part in ("data", "faces", "models"):
+        for path in sorted((root / part).rglob("*.py")):
+            content.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return content.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """Versions of painkit, of its code, and of the libraries that compute."""
+    found = {"painkit": painkit.__version__, "painkit code": _code_digest()}
+    for library in _LIBRARIES:
+        try:
+            found[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            found[library] = "not installed"
+    return found
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of canonical JSON (sorted keys, no white space)."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seeded(seed: int, *names: str) -> int:
+    """Derive a seed below 2**31 from `seed` and names: the same on every machine, in any order."""
+    return int.from_bytes(hashlib.sha256("/".join((str(seed), *names)).encode()).digest()[:4], "big") >> 1
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine this runs on, for the record: it is no part of the key."""
+    return {
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    }

@@ -1,0 +1,258 @@
+"""Runs: an estimator, a cohort and a protocol give one table of predictions, fold by fold, resumable."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import pandas as pd
+import yaml
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from tqdm.auto import tqdm
+
+from painkit.errors import PainkitError
+from painkit.evaluation.folds import Job, cores, do_fold, is_done, model_folder, read_fold
+from painkit.evaluation.keys import data_digest, describe, digest, versions
+from painkit.evaluation.protocols import Fold, Protocol
+from painkit.evaluation.report import Report, about
+from painkit.evaluation.samples import samples
+
+if TYPE_CHECKING:
+    from painkit.data.cohort import Cohort
+
+__all__ = ["Run", "open_run", "run"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes
+    ----------
+    folder : Path
+        ``<out>/<short name>-<start of the key>``.
+    predictions : DataFrame
+        `subject`, `sequence`, `frame` (<NA> at sequence level), `fold`, `target`, `y_true` (NaN where this
+        target has no label), `y_pred`, `y_std` (NaN where the estimator states none), each on the target's
+        own scale; classifiers add `p_<class>`.
+    info : dict
+        What ``run.yaml`` holds.
+    """
+
+    folder: Path
+    predictions: pd.DataFrame
+    info: dict[str, Any]
+
+    @property
+    def folds(self) -> list[str]:
+        """Names of the folds."""
+        return [fold["fold"] for fold in self.info["folds"]]
+
+    def model_folder(self, fold: str) -> Path:
+        """Folder of the estimator fitted for `fold`, for its class's ``load``.
+
+        Raises
+        ------
+        PainkitError
+            When there is no such fold, or the run kept no models.
+        """
+        if fold not in self.folds:
+            raise PainkitError(
+                f"no fold {fold!r}", where=self.folder, expected=f"one of {', '.join(self.folds)}"
+            )
+        folder = model_folder(self.folder, fold)
+        if not folder.is_dir():
+            raise PainkitError("the run kept no models", where=folder, expected="run(..., keep_models=True)")
+        return folder
+
+    def _repr_html_(self) -> str:
+        return self.predictions.groupby(["target", "fold"], sort=False)[["y_true", "y_pred"]].mean().to_html()
+
+
+def run(
+    estimator: Any,
+    cohort: Cohort,
+    protocol: Protocol,
+    target: str | tuple[str, ...],
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    backend: str = "loky",
+    scheduler: str | None = None,
+    keep_models: bool = False,
+    progress: bool = True,
+    seed: int = 0,
+    threads: int | None = None,
+) -> Run:
+    """Fit and test an estimator on every fold of a protocol.
+
+    Each fold is written as one file the moment it is done, under a key that digests the estimator's
+    parameters, the data, the protocol, the target, the seed and the versions. The same call again reads the
+    done folds and does the others, also after a kill; a changed setting goes to another folder.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With scikit-learn's ``fit``, ``predict``, ``get_params``; cloned for every fold, each `random_state`
+        set from `seed`, the fold's name and the value it had.
+    cohort : Cohort
+    protocol : Protocol
+    target : str or tuple of str
+        See `painkit.evaluation.samples.samples`.
+    out : path
+        The run's folder is made in here.
+    jobs : int
+        Folds at a time.
+    backend : str
+        A joblib backend. ``"dask"`` uses the cluster at `scheduler`, or else the current dask client; its
+        workers must see `out`.
+    scheduler : str, optional
+        Address of a dask scheduler, ``tcp://host:port``; sets the backend to dask.
+    keep_models : bool
+        Save each fitted estimator with its ``save(folder)``. Folds done before without are done again.
+    progress : bool
+        Show folds done and time left.
+    seed : int
+    threads : int, optional
+        Threads a fold may use; by default the cores shared among `jobs`, one on dask. Not part of the key,
+        though another number may change the last digits of a float sum.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    PainkitError
+        When folds fail (each named; the others are kept), when the protocol does not fit the cohort or keeps
+        apart less than it promises, when a parameter cannot be digested, when no cluster can be reached.
+    """
+    if jobs < 1:
+        raise PainkitError(f"{jobs} jobs", expected="1 or more")
+    found = samples(cohort, target)
+    folds = [fold.only(found.usable) for fold in protocol.splits(found.table)]
+    empty = [fold.name for fold in folds if not len(fold.train)]
+    if empty:
+        raise PainkitError(f"nothing with a label is left to train on in fold {', '.join(empty)}")
+    folds = [fold for fold in folds if len(fold.test)]
+    content = {
+        "estimator": describe(estimator),
+        "data": data_digest(found, cohort.fingerprint),
+        "protocol": protocol.parameters,
+        "target": list(found.targets),
+        "seed": seed,
+        "versions": versions(),
+    }
+    key = digest(content)
+    short = re.sub(r"[^\w.]+", "-", f"{type(estimator).__name__}-{'-'.join(found.targets)}-{protocol.name}")
+    folder = Path(out).absolute() / f"{short}-{key[:12]}"
+    on_dask = scheduler is not None or backend == "dask"
+    job = Job(estimator, found, folder, seed, threads or (1 if on_dask else cores(jobs)), keep_models)
+    report = Report(folder, folds, about(cohort, found, protocol, folds, key, content))
+    failed: dict[str, str] = {}
+    todo = [fold for fold in folds if not is_done(job, fold.name)]
+    if todo:
+        report.write("running")
+    with (
+        _progress(
+            len(folds), len(folds) - len(todo), f"{type(estimator).__name__}, {protocol.name}", progress
+        ) as bar,
+        _parallel(job, jobs, backend, scheduler) as parallel,
+    ):
+        for name, problem in parallel(joblib.delayed(_named)(job, fold) for fold in todo):
+            bar.update()
+            if problem is not None:
+                failed[name] = problem
+            elif not is_done(job, name):
+                raise PainkitError(
+                    f"fold {name} was done elsewhere", where=folder, expected="a folder all workers see"
+                )
+            report.write("running", failed)
+    info = report.write("failed" if failed else "complete", failed)
+    if failed:
+        told = "; ".join(f"fold {name}: {problem}" for name, problem in failed.items())
+        raise PainkitError(
+            f"{len(failed)} of {len(folds)} folds failed, the others are kept. {told}", where=folder
+        )
+    return Run(folder, _collect(folder, [fold.name for fold in folds]), info)
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open a complete run by its folder.
+
+    Raises
+    ------
+    PainkitError
+        When the folder holds no run, or one that is not complete.
+    """
+    folder = Path(folder).absolute()
+    try:
+        info = yaml.safe_load((folder / "run.yaml").read_text(encoding="utf-8"))
+        status, names = info["status"], [fold["fold"] for fold in info["folds"]]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise PainkitError(
+            "no run can be read here", where=folder, expected="a folder with a run.yaml"
+        ) from error
+    if status != "complete":
+        raise PainkitError(
+            f"this run is {status}", where=folder, expected="a complete one: run it again to go on"
+        )
+    return Run(folder, _collect(folder, names), info)
+
+
+def _named(job: Job, fold: Fold) -> tuple[str, str | None]:
+    return fold.name, do_fold(job, fold)
+
+
+def _collect(folder: Path, names: Sequence[str]) -> pd.DataFrame:
+    tables = []
+    for name in names:
+        done = read_fold(folder, name)
+        if done is None:
+            raise PainkitError(f"the file of fold {name} is gone", where=folder, expected="run it again")
+        tables.append(done[0])
+    return pd.concat(tables, ignore_index=True)
+
+
+@contextmanager
+def _progress(total: int, done: int, what: str, shown: bool) -> Iterator[Any]:
+    with tqdm(total=total, initial=done, desc=what, unit="fold", disable=not shown) as bar:
+        yield bar
+
+
+@contextmanager
+def _parallel(job: Job, jobs: int, backend: str, scheduler: str | None) -> Iterator[Any]:
+    if scheduler is None and backend != "dask":
+        with joblib.parallel_config(backend, n_jobs=jobs):
+            try:
+                yield joblib.Parallel(return_as="generator_unordered")
+            except TerminatedWorkerError as error:
+                raise PainkitError(
+                    "a worker process died, perhaps for want of memory; done folds are kept",
+                    where=job.folder,
+                    expected="the same call again, with fewer jobs",
+                ) from error
+        return
+    from distributed import Client, get_client  # slow to import
+
+    try:
+        client = get_client() if scheduler is None else Client(scheduler, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise PainkitError(
+            f"no dask scheduler answers at {scheduler or 'a current client'}",
+            expected="scheduler='tcp://host:port'",
+        ) from error
+    try:
+        # The samples go to each worker once, not with every fold.
+        with joblib.parallel_config("dask", client=client, scatter=[job]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+            yield joblib.Parallel(n_jobs=-1, return_as="generator_unordered")
+    finally:
+        if scheduler is not None:
+            client.close()  # type: ignore[no-untyped-call]
