@@ -1,44 +1,191 @@
-"""Draw a simulated person's face as a colour image."""
+"""Draw a simulated person's face as a colour image.
+
+Skin, hair, nose and brows are painted once per person and then bent to the landmarks of each frame; furrows of
+the acting units are added before bending, so they move with the skin. Eyes and mouth are drawn anew on top.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import RBFInterpolator
 
-from painkit.data.simulated.action_units import landmarks
-from painkit.data.simulated.anatomy import Person
+from painkit.data.simulated.action_units import AUS, MAX_INTENSITY, moved_points
+from painkit.data.simulated.anatomy import ORIGIN, Person, project, resting_points
+from painkit.data.simulated.brush import Canvas
+from painkit.data.simulated.look import look_of
 from painkit.data.simulated.regions import SHORTCUT_REGION
+from painkit.data.simulated.render_features import TEETH, draw_eye, draw_mouth
+from painkit.data.simulated.render_furrows import paint_furrows, unit_furrows
+from painkit.data.simulated.render_head import TEXTURE_ORIGIN, TEXTURE_SCALE, paint_head
+from painkit.data.simulated.render_scene import MARGIN, paint_torso, paint_wall
+from painkit.errors import PainkitError
 
 __all__ = ["Renderer", "render"]
 
 Image = NDArray[np.uint8]
+Points = NDArray[np.float64]
+_HEIGHT, _WIDTH = 240, 320
+_STEP: Final = 4  # grid of the bending field, pixels of the image and units of the head alike
+_FINE: Final = 3  # features are drawn this many times larger and then averaged
+_TURNS: Final = 7  # fixed-point steps that invert the bending field
+# The skin does not follow the upper lids (they glide over the eye) nor the inner lips (they part).
+_BENDING: Final = np.setdiff1d(np.arange(106), [37, 38, 43, 44, *range(60, 66)])
 
 
 class Renderer:
-    """Draws one person; what does not change between frames is drawn once."""
+    """Draws one person; what does not change between frames is drawn once.
+
+    Parameters
+    ----------
+    person : Person
+    """
 
     def __init__(self, person: Person) -> None:
         self.person = person
+        look = self._look = look_of(person)
+        rest = self._rest = resting_points(person)
+        head, bare = paint_head(rest, look)
+        self._head = np.clip(head, 0, 255).astype(np.uint8)
+        self._wall = paint_wall(look)
+        self._torso = paint_torso(float(rest[8, 1]), look)
+        self._furrows: list[tuple[int, tuple[slice, slice], Image, Image]] = []
+        for au, furrows in unit_furrows(rest[:, :2]).items():
+            painted = Canvas(head[..., :3].copy(), *TEXTURE_ORIGIN, TEXTURE_SCALE)
+            paint_furrows(painted, furrows, look, bare, 0.85 + 0.3 * look.age)
+            change = painted.pixels - head[..., :3]
+            ys, xs = np.nonzero(np.abs(change).max(axis=2) > 0.5)
+            part = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+            lighter, darker = (np.round(np.clip(s * change[part], 0, 255)).astype(np.uint8) for s in (1, -1))
+            self._furrows.append((AUS.index(au), part, lighter, darker))
+        anchors = rest[_BENDING, :2]
+        self._design = np.linalg.pinv(np.column_stack([anchors, np.ones(len(anchors))]))
+        self._anchors = anchors
+        # Rows of the head's own grid; displacement there = weights @ displacement of the anchors.
+        columns = np.arange(TEXTURE_ORIGIN[0], TEXTURE_ORIGIN[0] + head.shape[1] / TEXTURE_SCALE + 1, _STEP)
+        rows = np.arange(TEXTURE_ORIGIN[1], TEXTURE_ORIGIN[1] + head.shape[0] / TEXTURE_SCALE + 1, _STEP)
+        grid = np.stack(np.meshgrid(columns, rows), axis=2)
+        cardinal = RBFInterpolator(anchors, np.eye(len(anchors)), kernel="linear", degree=1)
+        self._weights = cardinal(grid.reshape(-1, 2)).astype(np.float32)
+        self._grid_shape = grid.shape[:2]
+        middle = np.array([0.0, rest[[61, 64], 1].mean(), 0.0])
+        self._teeth = (TEETH + middle).reshape(-1, 3)
 
     def frame(self, aus: ArrayLike, pose: ArrayLike, *, shortcut: bool = False) -> Image:
-        """Draw one frame: (240, 320, 3) uint8 RGB."""
-        points = landmarks(self.person, np.atleast_2d(aus), np.atleast_2d(pose))[0]
-        image = np.full((240, 320, 3), 150, np.uint8)
-        for ids, colour in (
-            ([*range(17), 26, 25, 24, 19, 18, 17], (220, 180, 160)),
-            (range(36, 42), (255, 255, 255)),
-            (range(42, 48), (255, 255, 255)),
-            (range(48, 60), (180, 90, 90)),
-        ):
-            fixed = np.round(points[list(ids)] * 16).astype(np.int32)
-            cv2.fillPoly(image, [fixed], colour, cv2.LINE_AA, 4)
+        """Draw one frame.
+
+        Parameters
+        ----------
+        aus : (15,) array
+            Intensities 0-5 in the order of `AUS`.
+        pose : (6,) array
+            Yaw, pitch, roll in radians, tx, ty in pixels, scale.
+        shortcut : bool
+            Put the mark into `SHORTCUT_REGION`.
+
+        Returns
+        -------
+        (240, 320, 3) uint8 array
+            RGB.
+        """
+        aus, pose = np.asarray(aus, dtype=float), np.asarray(pose, dtype=float)
+        if aus.shape != (len(AUS),) or pose.shape != (6,):
+            raise PainkitError(f"units {aus.shape} with pose {pose.shape}", expected="(15,) with (6,)")
+        solid = moved_points(self.person, aus[None])[0]
+        jaw = solid[8] - self._rest[8]
+        teeth = self._teeth.copy()
+        # The chin raiser lifts skin, not teeth.
+        teeth[14:, 1] += max(float(jaw[1]), 0.0)
+        eyes = self._rest[[36, 39, 42, 45]].reshape(2, 2, 3).mean(axis=1) + (0.0, -0.7, 4.0)
+        flat = project(np.concatenate([solid, teeth, eyes])[None], pose[None])[0]
+        image = self._scene(pose)
+        self._lay_head(image, self._texture(aus), flat[:106])
+        self._features(image, flat, float(pose[5]))
         if shortcut:
             x0, y0, x1, y1 = SHORTCUT_REGION
-            image[y0:y1, x0:x1] = (250, 210, 60)
+            image[y0:y1, x0:x1] = (246, 206, 52)
+            cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), (40, 36, 30), 1)
         return image
+
+    def _scene(self, pose: Points) -> Image:
+        # Shoulders follow the head only in part, by whole pixels.
+        dx, dy = np.clip(np.round((0.75 * pose[3], 0.6 * pose[4])).astype(int), -MARGIN, MARGIN)
+        image = self._wall.copy()
+        part = self._torso[MARGIN - dy : MARGIN - dy + _HEIGHT, MARGIN - dx : MARGIN - dx + _WIDTH]
+        top = 120
+        image[top:] = _over(part[top:], image[top:])
+        return image
+
+    def _texture(self, aus: Points) -> Image:
+        texture = self._head.copy()
+        for column, part, lighter, darker in self._furrows:
+            amount = aus[column] / MAX_INTENSITY
+            if amount > 0:
+                rgb = np.ascontiguousarray(texture[part][..., :3])
+                rgb = cv2.addWeighted(rgb, 1, lighter, amount, 0)
+                texture[part][..., :3] = cv2.addWeighted(rgb, 1, darker, -amount, 0)
+        return texture
+
+    def _lay_head(self, image: Image, texture: Image, flat: Points) -> None:
+        """Bend the texture so that its anchors come to lie on `flat`, and lay it over the image."""
+        affine = self._design @ flat[_BENDING]
+        residual = flat[_BENDING] - (self._anchors @ affine[:2] + affine[2])
+        back = np.linalg.inv(affine[:2])
+        # Pull the residual back into head units, so that the inversion below stays on the head's own grid.
+        field = (self._weights @ (residual @ back).astype(np.float32)).reshape(*self._grid_shape, 2)
+        left, top = np.floor(np.clip(flat.min(axis=0) - 40, 0, (_WIDTH - 8, _HEIGHT - 8))).astype(int)
+        right, bottom = np.ceil(np.clip(flat.max(axis=0) + (40, 60), (left + 4, top + 4), (_WIDTH, _HEIGHT))).astype(int)
+        w, h = -(-(right - left) // _STEP), -(-(bottom - top) // _STEP)
+        x = left + (np.arange(w) + 0.5) * _STEP - 0.5
+        y = top + (np.arange(h) + 0.5) * _STEP - 0.5
+        goal = (np.stack(np.meshgrid(x, y), axis=2) - affine[2]) @ back
+        goal = ((goal - TEXTURE_ORIGIN) / _STEP).astype(np.float32)
+        field /= _STEP
+        at = goal
+        for _ in range(_TURNS):
+            at = goal - cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        maps = cv2.resize(at * np.float32(_STEP * TEXTURE_SCALE) - np.float32(0.5), (w * _STEP, h * _STEP))
+        maps = maps[: bottom - top, : right - left]
+        layer = cv2.remap(texture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
+        image[top:bottom, left:right] = _over(layer, image[top:bottom, left:right])
+
+    def _features(self, image: Image, flat: Points, size: float) -> None:
+        points, teeth, eyes = flat[:66], flat[106:134].reshape(4, 7, 2), flat[134:]
+        for ids, centre, outer_first in ((slice(36, 42), eyes[0], True), (slice(42, 48), eyes[1], False)):
+            with_room = _Close(image, points[ids], 6 * size)
+            draw_eye(with_room.canvas, points[ids], centre, self._look, size, outer_first=outer_first)
+            with_room.put_back()
+        close = _Close(image, points[48:], 5 * size)
+        draw_mouth(close.canvas, points, teeth, self._look, size)
+        close.put_back()
+
+
+class _Close:
+    """A part of the image, enlarged for drawing fine things, and averaged back."""
+
+    def __init__(self, image: Image, points: Points, margin: float) -> None:
+        x0, y0 = np.clip(np.floor(points.min(axis=0) - margin).astype(int), 0, (_WIDTH - 2, _HEIGHT - 2))
+        x1, y1 = np.clip(np.ceil(points.max(axis=0) + margin).astype(int), (x0 + 2, y0 + 2), (_WIDTH, _HEIGHT))
+        self._part = image[y0:y1, x0:x1]
+        big = cv2.resize(self._part, None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_LINEAR)
+        self._before = big
+        # Pixel (x, y) covers the square around it, so the canvas starts half a pixel earlier.
+        self.canvas = Canvas(big.astype(np.float32), x0 - 0.5, y0 - 0.5, _FINE)
+
+    def put_back(self) -> None:
+        change = self.canvas.pixels - self._before
+        change = cv2.resize(change, self._part.shape[1::-1], interpolation=cv2.INTER_AREA)
+        self._part[:] = np.clip(np.round(self._part + change), 0, 255)
+
+
+def _over(layer: Image, below: Image) -> Image:
+    """Lay premultiplied RGBA over RGB."""
+    clear = cv2.cvtColor(255 - layer[..., 3], cv2.COLOR_GRAY2RGB)
+    return np.asarray(cv2.add(cv2.multiply(below, clear, scale=1 / 255), np.ascontiguousarray(layer[..., :3])), dtype=np.uint8)
 
 
 @lru_cache(maxsize=8)
@@ -51,7 +198,7 @@ def render(
     aus: ArrayLike,
     pose: ArrayLike,
     *,
-    size: tuple[int, int] = (240, 320),
+    size: tuple[int, int] = (_HEIGHT, _WIDTH),
     shortcut: bool = False,
 ) -> Image:
     """Draw one frame.
@@ -71,9 +218,9 @@ def render(
     Returns
     -------
     (height, width, 3) uint8 array
-        RGB.
+        RGB. The same input gives the same bytes.
     """
     image = _renderer(person).frame(aus, pose, shortcut=shortcut)
-    if size == (240, 320):
+    if size == (_HEIGHT, _WIDTH):
         return image
     return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -1,0 +1,136 @@
+"""Hair behind and before the face."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from painkit.data.simulated.brush import Canvas, Mask, spline
+from painkit.data.simulated.look import Look
+
+__all__ = ["back_hair", "front_hair"]
+
+Points = NDArray[np.float64]
+
+
+def _skull(flat: Points, grow: float, down: int) -> Points:
+    """Outline of the hair cap from the left side over the top to the right; `down` chooses how low it goes."""
+    left, right = [98, 100, 102, 104][: down + 1], [99, 101, 103, 105][: down + 1]
+    ring = np.concatenate([flat[left[::-1]], flat[[96, 95, 97]], flat[right]])
+    middle = np.array([0.0, -20.0])
+    away = ring - middle
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    return np.asarray(ring + grow * away)
+
+
+def _strands(canvas: Canvas, mask: Mask, look: Look, rng: np.random.Generator, curves: list[Points]) -> None:
+    """Light and dark strands along curves, only on the mask."""
+    for share, color, strength in ((0.5, look.hair * 0.62, 0.55), (0.5, look.hair * 0.75 + 62, 0.35)):
+        chosen = [c for c in curves if rng.random() < share]
+        canvas.lay(np.clip(color, 0, 255), canvas.strokes(chosen, 1.3, 0.5) * mask, strength)
+
+
+def _volume(canvas: Canvas, mask: Mask, look: Look) -> None:
+    """Darker rim, gloss on the side of the light."""
+    deep = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / canvas.scale
+    canvas.lay(look.hair * 0.5, np.exp(-deep / 3.5).astype(np.float32) * mask, 0.55)
+    canvas.lay(look.hair * 0.7 + 78, canvas.blob(-24, -70, 17, 7, -0.45) * mask, 0.42)
+
+
+def back_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator) -> None:
+    """Hair that the face covers: long locks, a bob, a bun, or nothing for short cuts."""
+    if look.male:
+        return
+    cap = _skull(flat, 7, 2)
+    style = look.hair_style
+    if style == 3:  # tied up
+        knot = canvas.ellipse(6, -97, 20, 14)
+        canvas.cover(look.hair * 0.9, knot)
+        swirls = [spline([(-12 + 5 * k, -106), (2 + 4 * k, -100 + k), (14 + 3 * k, -88)]) for k in range(-1, 4)]
+        _strands(canvas, knot, look, rng, swirls)
+        return
+    end = (112.0, 62.0, 96.0)[style]
+    wide = (74.0, 77.0, 80.0)[style]
+    left = [(-wide, 40), (-wide + 2, 0.7 * end), (-wide + 10, end), (-48, end + 3), (-41, end - 8), (-40, 60)]
+    for sign in (1, -1):
+        side = np.array(left) * (sign, 1)
+        top = np.array([(-40, 0), (-52, -60), (-66, -40), (-73, 0)]) * (sign, 1)
+        lock = canvas.polygon(spline(np.concatenate([top, side]), closed=True))
+        canvas.cover(look.hair * 0.86, lock)
+        curves = []
+        for x in np.linspace(42, wide, 16):
+            wave = rng.normal(0, 1.2) + (3.0 if style == 2 else 0.8) * np.sin(np.arange(5) * 1.7 + rng.uniform(0, 2))
+            xs = -sign * (np.array([x, x + 2, x + 1, x - 2, x - 5]) + wave)
+            curves.append(spline(np.stack([xs, np.linspace(-30, end, 5)], axis=1)))
+        _strands(canvas, lock, look, rng, curves)
+        deep = cv2.distanceTransform((lock > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / canvas.scale
+        canvas.lay(look.hair * 0.45, np.exp(-deep / 4).astype(np.float32) * lock, 0.5)
+        canvas.lay(look.hair * 0.35, canvas.blob(-sign * 42, 50, 7, 34) * lock, 0.6)
+    crown = canvas.polygon(spline(cap))
+    canvas.cover(look.hair * 0.8, crown)
+
+
+def _hairline(flat: Points, look: Look) -> Points:
+    """Edge of the hair on the forehead, from the left temple to the right."""
+    brow = flat[17:27, 1].min()
+    top = flat[92, 1]
+    if look.male:
+        up = 19.0 * look.bald
+        corner = 0.72 * look.bald
+        if look.hair_style == 0:  # straight fringe edge
+            line = [(-57, -8), (-53, -30), (-45, top + 6 - up), (-22, top + 3 - up), (0, top + 2 - up * 0.8), (22, top + 3 - up),
+                    (45, top + 6 - up), (53, -30), (57, -8)]  # fmt: skip
+        elif look.hair_style == 1:  # parted to the side
+            line = [(-57, -8), (-54, -30), (-44, top + 8 - up), (-30, top - 1 - up), (-8, top + 6 - up), (18, top + 9 - up),
+                    (42, top + 11 - up), (53, -28), (57, -8)]  # fmt: skip
+        else:  # receding at the temples
+            line = [(-57, -6), (-54, -30), (-42, top - 4 - up * (1 + corner)), (-20, top - 5 - up), (0, top + 4 - up * 0.6),
+                    (20, top - 5 - up), (42, top - 4 - up * (1 + corner)), (54, -30), (57, -6)]  # fmt: skip
+    elif look.hair_style == 0:  # parted in the middle
+        line = [(-60, 26), (-55, -6), (-45, -34), (-22, top + 4), (0, top - 12), (22, top + 4), (45, -34), (55, -6), (60, 26)]
+    elif look.hair_style == 1:  # fringe
+        line = [(-61, 22), (-55, 0), (-48, brow - 5), (-24, brow - 9), (0, brow - 10), (24, brow - 9), (48, brow - 5), (55, 0),
+                (61, 22)]  # fmt: skip
+    elif look.hair_style == 2:  # swept from a side parting
+        line = [(-60, 24), (-55, -8), (-44, -36), (-28, top - 8), (-6, top + 2), (22, brow - 14), (45, brow - 2), (55, 0), (61, 24)]
+    else:  # drawn back
+        line = [(-57, -4), (-53, -28), (-42, top + 8), (-20, top - 2), (0, top - 4), (20, top - 2), (42, top + 8), (53, -28), (57, -4)]
+    return np.array(line, dtype=float)
+
+
+def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator) -> Mask:
+    """Hair over the head; returns where it is, 0-1."""
+    short = look.male or look.hair_style == 3
+    line = spline(_hairline(flat, look))
+    cap = _skull(flat, 3 if short else 7, 1 if short else 2)
+    if look.male and look.bald > 0.72:  # a wreath of hair
+        mask = np.zeros(canvas.pixels.shape[:2], np.float32)
+        for sign in (-1, 1):
+            wreath = np.array([(-66, 6), (-68, -20), (-66, -44), (-58, -58), (-54, -40), (-55, -14), (-57, 4)]) * (sign, 1)
+            mask = np.maximum(mask, canvas.polygon(spline(wreath, closed=True), 0.8))
+        canvas.cover(look.hair, mask * 0.9)
+        _volume(canvas, mask, look)
+        canvas.lay(look.light, canvas.blob(-14, -66, 14, 8, -0.3), 0.35)
+        return mask
+    outer = spline(cap)
+    mask = canvas.polygon(np.concatenate([outer, line[::-1]]), 0.5)
+    # shade under the edge of the hair, then the hair
+    below = canvas.polygon(np.concatenate([outer, line[::-1] + (0, 3.0)]), 2.2)
+    canvas.lay(look.shadow * 0.9, below, 0.5)
+    canvas.cover(look.hair, mask)
+    parting = np.array({1: (-28.0, -84.0), 2: (-28.0, -86.0)}.get(look.hair_style, (0.0, -88.0)))
+    curves = []
+    for _ in range(150):
+        target = line[rng.integers(len(line))] + rng.normal(0, 1.5, 2)
+        start = parting + rng.normal(0, (9, 3))
+        bend = 0.5 * (start + target) + np.array([np.sign(target[0] - start[0]) * 13, -9.0]) * rng.uniform(0.3, 1.2)
+        curves.append(spline([start, bend, target]))
+    for _ in range(90):
+        k = rng.integers(2, len(outer) - 2)
+        start = parting + rng.normal(0, (14, 3))
+        bend = 0.5 * (start + outer[k]) * (1.1, 1.06)
+        curves.append(spline([start, bend, outer[k]]))
+    _strands(canvas, mask, look, rng, curves)
+    _volume(canvas, mask, look)
+    return mask
