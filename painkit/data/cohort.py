@@ -1,0 +1,224 @@
+"""The one shape every reader returns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from painkit.data.images import read_image
+from painkit.data.summary import CohortSummary, summarize
+from painkit.errors import PainkitError
+
+__all__ = [
+    "AGES",
+    "COMPLEXIONS",
+    "GENDERS",
+    "PERSONAL_FEATURES",
+    "Cohort",
+    "SequenceSample",
+    "content_digest",
+]
+
+COMPLEXIONS = ("pale-fair", "fair-olive", "olive-dark")
+AGES = ("young", "middle-aged", "elderly")
+GENDERS = ("female", "male")
+
+#: Order of the columns of `Cohort.personal` (Liu et al. 2017, section 3.1: 3 + 3 + 2 one-hot).
+PERSONAL_FEATURES = (
+    *(f"complexion={value}" for value in COMPLEXIONS),
+    *(f"age={value}" for value in AGES),
+    *(f"gender={value}" for value in GENDERS),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceSample:
+    """One sequence as sequence-level estimators take it.
+
+    Attributes
+    ----------
+    subject, sequence : str
+    frames : (n,) int64
+        Frame numbers as on disk.
+    landmarks : (n, 66, 2) float32
+        Pixels, x right and y down; NaN where tracking failed or the frame is black.
+    personal : (8,) float32
+        See `PERSONAL_FEATURES`; NaN where unknown.
+    """
+
+    subject: str
+    sequence: str
+    frames: NDArray[np.int64]
+    landmarks: NDArray[np.float32]
+    personal: NDArray[np.float32]
+
+    @property
+    def tracked(self) -> NDArray[np.bool_]:
+        """(n,) bool, False where the landmarks are NaN."""
+        return ~np.isnan(self.landmarks[:, 0, 0])
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Subjects, their sequences and frames, landmarks and findings.
+
+    Attributes
+    ----------
+    name : str
+        Data set; ``"simulated"`` for a simulated tree.
+    root : Path
+        Folder (or file) it was read from.
+    simulated : bool
+    subjects : DataFrame
+        subject, gender, age, complexion (missing where unknown); further columns by data set.
+    sequences : DataFrame
+        subject, sequence, n_frames, vas (0-10), opi (0-5), aff, sen (0-15), NaN where missing; further columns.
+    frames : DataFrame
+        subject, sequence, frame (number on disk), pspi (0-16), AU* (0-5, AU43 0/1), tracked, black, image
+        (path relative to `root`). Sorted by subject, sequence, frame; NaN where a label is missing.
+    landmarks : (n_frames, 66, 2) float32
+        Pixels, x right and y down; row i belongs to row i of `frames`; NaN where not tracked.
+    findings : DataFrame
+        kind, subject, sequence, frame, path, message: all that was missing, damaged or odd.
+    fingerprint : str
+        Digest of the content, equal for equal content wherever it lies.
+    notes : tuple of str
+        What a reader of results must know, such as a proxy that stands in for a label.
+    """
+
+    name: str
+    root: Path
+    simulated: bool
+    subjects: pd.DataFrame
+    sequences: pd.DataFrame
+    frames: pd.DataFrame
+    landmarks: NDArray[np.float32]
+    findings: pd.DataFrame
+    fingerprint: str
+    notes: tuple[str, ...] = field(default=())
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Decode the image of row `i` of `frames`: (height, width, 3) uint8 RGB.
+
+        Raises
+        ------
+        PainkitError
+            When there is no such row, the frame has no image, or the file is damaged.
+        """
+        if not 0 <= i < len(self.frames):
+            raise PainkitError(
+                f"there is no frame {i}", where=self.root, expected=f"a row of {len(self.frames)} frames"
+            )
+        path = self.frames["image"].iloc[i]
+        if pd.isna(path):
+            row = self.frames.iloc[i]
+            raise PainkitError(
+                f"frame {row['frame']} of {row['subject']}/{row['sequence']} has no image in this copy",
+                where=self.root,
+            )
+        return read_image(self.root / path)
+
+    def select(
+        self, *, subjects: Iterable[str] | None = None, sequences: Iterable[str] | None = None
+    ) -> Cohort:
+        """Keep some subjects, some sequences, or both; everything else is kept in step.
+
+        Raises
+        ------
+        PainkitError
+            For a name that is not in the cohort.
+        """
+        keep = pd.Series(True, index=self.sequences.index)
+        for column, wanted in (("subject", subjects), ("sequence", sequences)):
+            if wanted is None:
+                continue
+            names = [wanted] if isinstance(wanted, str) else list(wanted)
+            known = set(self.sequences[column]) | (
+                set(self.subjects["subject"]) if column == "subject" else set()
+            )
+            unknown = [str(name) for name in names if name not in known]
+            if unknown:
+                raise PainkitError(
+                    f"no {column} called {', '.join(map(repr, unknown[:5]))}",
+                    where=self.root,
+                    expected=f"names such as {', '.join(map(repr, sorted(known)[:3]))}",
+                )
+            keep &= self.sequences[column].isin(names)
+        chosen = self.sequences[keep]
+        pairs = pd.MultiIndex.from_frame(chosen[["subject", "sequence"]])
+        rows = pd.MultiIndex.from_frame(self.frames[["subject", "sequence"]]).isin(pairs)
+        found = self.findings
+        of_kept = found["subject"].isin(chosen["subject"]) & (
+            found["sequence"].isna() | found["sequence"].isin(chosen["sequence"])
+        )
+        names_digest = content_digest(self.fingerprint, chosen[["subject", "sequence"]])
+        return replace(
+            self,
+            subjects=self.subjects[self.subjects["subject"].isin(chosen["subject"])].reset_index(drop=True),
+            sequences=chosen.reset_index(drop=True),
+            frames=self.frames[rows].reset_index(drop=True),
+            landmarks=self.landmarks[rows],
+            findings=found[of_kept | found["subject"].isna()].reset_index(drop=True),
+            fingerprint=self.fingerprint if keep.all() else names_digest,
+        )
+
+    def personal(self) -> NDArray[np.float32]:
+        """One-hot personal features in the order of `PERSONAL_FEATURES`.
+
+        Returns
+        -------
+        (n_subjects, 8) float32
+            Row order of `subjects`. A row is all NaN when any of the three is unknown.
+        """
+        blocks = []
+        for column, values in (("complexion", COMPLEXIONS), ("age", AGES), ("gender", GENDERS)):
+            given = self.subjects[column].to_numpy(dtype=object)
+            blocks.append(np.array([[g == v for v in values] for g in given]).reshape(-1, len(values)))
+        table = np.hstack(blocks).astype(np.float32)
+        table[table.sum(axis=1) != 3] = np.nan
+        return table
+
+    def sequence_samples(self) -> list[SequenceSample]:
+        """Sequences as estimators take them, in the row order of `sequences`; landmarks are views."""
+        personal = dict(zip(self.subjects["subject"], self.personal(), strict=True))
+        numbers = self.frames["frame"].to_numpy(dtype=np.int64)
+        where = self.frames.groupby(["subject", "sequence"], sort=False).indices
+        samples = []
+        for subject, sequence in zip(self.sequences["subject"], self.sequences["sequence"], strict=True):
+            rows = where.get((subject, sequence), np.empty(0, dtype=np.int64))
+            part = slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else slice(0, 0)
+            samples.append(
+                SequenceSample(subject, sequence, numbers[part], self.landmarks[part], personal[subject])
+            )
+        return samples
+
+    def summary(self) -> CohortSummary:
+        """Counts, scales and findings, to print or to show in a notebook."""
+        return summarize(self)
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def __repr__(self) -> str:
+        kind = "simulated cohort" if self.simulated else f"cohort {self.name}"
+        return f"<{kind}: {len(self.subjects)} subjects, {len(self.sequences)} sequences, {len(self.frames)} frames>"
+
+
+def content_digest(*parts: str | pd.DataFrame | NDArray[np.float32]) -> str:
+    """Digest of texts, tables and arrays (values only), 32 hexadecimal digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, str):
+            digest.update(part.encode())
+        elif isinstance(part, pd.DataFrame):
+            digest.update(",".join(part.columns).encode())
+            digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
+        else:
+            digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()

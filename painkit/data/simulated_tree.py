@@ -1,0 +1,54 @@
+"""Simulated cohorts: the archive's reader on a tree that the simulator wrote."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from painkit.data.cache import cache_folder
+from painkit.data.cohort import Cohort
+from painkit.data.unbc import MARKER, read_unbc
+from painkit.errors import PainkitError
+
+__all__ = ["read_simulated"]
+
+
+def read_simulated(
+    root: str | os.PathLike[str] | None = None,
+    *,
+    profile: str = "demo",
+    seed: int = 0,
+    images: str = "thin",
+    cache: bool = True,
+    progress: bool = True,
+    jobs: int = 2,
+) -> Cohort:
+    """Read a simulated cohort, simulating it first when no folder is given.
+
+    Parameters
+    ----------
+    root : path, optional
+        Folder that ``painkit simulate`` wrote. None: one in the user's cache folder for each profile, images and
+        seed, simulated at the first call and completed after an interruption.
+    profile, seed, images
+        As `painkit.data.simulated.simulate` takes them; only used when `root` is None.
+    cache, progress, jobs
+        As `painkit.data.unbc.read_unbc` takes them.
+
+    Raises
+    ------
+    PainkitError
+        When `root` is no simulated tree.
+    """
+    if root is None:
+        from painkit.data.simulated import simulate  # Loaded on use: readers of real data do not need it.
+
+        root = cache_folder() / "simulated" / f"{profile}-{images}-{seed}"
+        simulate(root, profile=profile, images=images, seed=seed, jobs=jobs, progress=progress)
+    elif Path(root).is_dir() and not (Path(root) / MARKER).is_file():
+        raise PainkitError(
+            f"has no {MARKER}, so it was not simulated",
+            where=root,
+            expected="a folder written by 'painkit simulate'; real archives are read as 'unbc'",
+        )
+    return read_unbc(root, cache=cache, progress=progress, jobs=jobs)

@@ -1,0 +1,87 @@
+"""What a cohort holds, as text and as a notebook page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from painkit.data.cohort import Cohort
+
+__all__ = ["CohortSummary", "summarize"]
+
+_SCALES = {"vas": "VAS, 0-10", "opi": "OPI, 0-5", "aff": "AFF, 0-15", "sen": "SEN, 0-15"}
+
+
+@dataclass(frozen=True)
+class CohortSummary:
+    """Title, counted facts and notes of a cohort; prints as text, shows as HTML.
+
+    Attributes
+    ----------
+    title : str
+    facts : dict
+        What is counted to what was found.
+    notes : tuple of str
+    """
+
+    title: str
+    facts: dict[str, str]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        width = max(map(len, self.facts), default=0)
+        lines = [self.title, *(f"  {name:<{width}}  {value}" for name, value in self.facts.items())]
+        return "\n".join([*lines, *(f"  Note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left">{escape(name)}</th>'
+            f'<td style="text-align:left">{escape(value)}</td></tr>'
+            for name, value in self.facts.items()
+        )
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return (
+            f"<div><p><strong>{escape(self.title)}</strong></p><table>{rows}</table>"
+            f"{f'<ul>{notes}</ul>' if notes else ''}</div>"
+        )
+
+
+def summarize(cohort: Cohort) -> CohortSummary:
+    """Count what a cohort holds; see `Cohort.summary`."""
+    frames, sequences, subjects = cohort.frames, cohort.sequences, cohort.subjects
+    title = f"Cohort {cohort.name} read from {cohort.root}"
+    if cohort.simulated:
+        title = f"SIMULATED cohort (no real person) read from {cohort.root}"
+    facts = {"Subjects": _with_counts(subjects, "gender"), "Sequences": f"{len(sequences):,}"}
+    n = len(frames)
+    if n:
+        black, lost = int(frames["black"].sum()), int((~frames["tracked"]).sum())
+        facts["Frames"] = f"{n:,} ({black:,} black)"
+        facts["Landmarks"] = f"{n - lost:,} frames tracked, {lost:,} not (NaN)"
+        facts["Images"] = f"{int(frames['image'].notna().sum()):,} of {n:,} frames"
+        coded = frames["pspi"].dropna()
+        facts["PSPI, 0-16"] = (
+            f"{len(coded):,} frames labelled, mean {coded.mean():.3f}, {100 * (coded == 0).mean():.1f} % zero"
+            if len(coded)
+            else "no frame labelled"
+        )
+    else:
+        facts["Frames"] = "not on disk as single files"
+    for column, scale in _SCALES.items():
+        known = sequences[column].dropna()
+        if len(known):
+            facts[scale] = f"{len(known):,} of {len(sequences):,} sequences labelled, mean {known.mean():.3f}"
+    kinds = cohort.findings["kind"].value_counts()
+    facts["Findings"] = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()) or "none"
+    facts["Fingerprint"] = cohort.fingerprint
+    return CohortSummary(title, facts, cohort.notes)
+
+
+def _with_counts(table: pd.DataFrame, column: str) -> str:
+    counts = table[column].value_counts().sort_index()
+    known = ", ".join(f"{count} {value}" for value, count in counts.items())
+    return f"{len(table):,}{f' ({known})' if known else ''}"

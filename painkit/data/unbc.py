@@ -1,0 +1,299 @@
+"""UNBC-McMaster Shoulder Pain Expression Archive (Lucey et al. 2011), and simulated trees in its layout."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from painkit.data import text
+from painkit.data.cache import cached_cohort
+from painkit.data.cohort import Cohort, content_digest
+from painkit.data.images import black_among
+from painkit.data.subjects import read_subjects
+from painkit.data.tables import ACTION_UNITS, Finding, findings_table, prkachin_solomon
+from painkit.data.tree import Listing, existing_folder, list_files, listing_digest, undoubled
+from painkit.data.unbc_sequence import KINDS, SequenceData, read_sequence, unreadable
+from painkit.errors import PainkitError
+
+__all__ = ["MARKER", "SCALES", "SEQUENCE_NAME", "read_unbc"]
+
+#: Folder of a sequence label: column, lowest and highest value. OPR is what the papers call OPI.
+SCALES = {"VAS": ("vas", 0, 10), "OPR": ("opi", 0, 5), "AFF": ("aff", 0, 15), "SEN": ("sen", 0, 15)}
+SEQUENCE_NAME = re.compile(
+    r"[a-z]{2}\d{3}t(?P<test>[12])(?P<movement>aa|ae|af|ai)(?P<side>aff|unaff)", re.ASCII
+)
+#: File that tells a simulated tree from the archive.
+MARKER = "simulation.json"
+
+_MOVEMENTS = {"aa": "abduction", "ae": "external rotation", "af": "flexion", "ai": "internal rotation"}
+_PARENTS = {"PSPI": "Frame_Labels", "FACS": "Frame_Labels", "landmarks": "AAM_landmarks", "images": "Images"}
+_HOLDS = "Frame_Labels, Sequence_Labels, AAM_landmarks or Images"
+# The archive's seven black frames. Without an image to look at they are believed only while the sequence has the
+# length of one of this subject's (300, 210, 292 without them) and seven: else the copy has been cleaned.
+_BLACK_SEQUENCE, _BLACK_FRAMES, _BLACK_LENGTHS = ("095-tv095", "tv095t2aeunaff"), 7, (307, 217, 299)
+
+
+def read_unbc(
+    root: str | os.PathLike[str], *, cache: bool = True, progress: bool = True, jobs: int = 2
+) -> Cohort:
+    """Read a copy of the archive.
+
+    Doubled folders, missing label folders and system litter are accepted. A file that is missing or damaged
+    leaves NaN (landmarks: not tracked) and a finding. Black frames are found by their pixels; their landmarks
+    are masked, their labels kept.
+
+    Parameters
+    ----------
+    root : path
+        Folder that holds ``Frame_Labels`` and, where the copy has them, ``Sequence_Labels``, ``AAM_landmarks``,
+        ``Images``; optionally ``subjects.csv`` (subject, gender, age, complexion).
+    cache : bool
+        Keep the parsed cohort in `painkit.data.cache.cache_folder` and open it from there next time.
+    progress : bool
+        Show a progress bar when on a terminal.
+    jobs : int
+        Threads.
+
+    Raises
+    ------
+    PainkitError
+        When the folder is not a copy of the archive, or not one file of a kind can be read.
+    """
+    folder = existing_folder(root, _HOLDS)
+    folders = _folders(folder)
+    listings = {kind: list_files(path, jobs) for kind, path in folders.items()}
+    reading = _Reading(folder, folders, listings)
+
+    def build() -> Cohort:
+        return reading.cohort(progress, jobs)
+
+    if not cache:
+        return build()
+    extra = [_stamp(folder / name) for name in ("subjects.csv", MARKER)]
+    return cached_cohort("unbc", folder, listing_digest(listings, extra), build)
+
+
+def _folders(root: Path) -> dict[str, Path]:
+    """Where each kind of file lies in this copy."""
+    found: dict[str, Path | None] = {}
+    for kind, parent in _PARENTS.items():
+        base = undoubled(root, parent)
+        found[kind] = undoubled(base, kind) if base is not None and kind in ("PSPI", "FACS") else base
+    if not any(found.values()):
+        raise PainkitError("is not a copy of UNBC-McMaster", where=root, expected=f"a folder with {_HOLDS}")
+    base = undoubled(root, "Sequence_Labels")
+    found |= {kind: base and undoubled(base, kind) for kind in SCALES}
+    return {kind: path for kind, path in found.items() if path is not None}
+
+
+def _stamp(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{path.name} {status.st_size} {status.st_mtime_ns}"
+
+
+@dataclass
+class _Reading:
+    root: Path
+    folders: dict[str, Path]
+    listings: dict[str, Listing]
+    findings: list[Finding] = field(default_factory=list)
+
+    def cohort(self, progress: bool, jobs: int) -> Cohort:
+        keys = sorted(
+            {tuple(f.split("/")) for kind in KINDS for f in self.listings.get(kind, ()) if f.count("/") == 1}
+        )
+        if not keys:
+            raise PainkitError(
+                "no sequence was found",
+                where=self.root,
+                expected="folders SUBJECT/SEQUENCE with a file for each frame",
+            )
+        for kind in (*KINDS, *SCALES):
+            if kind not in self.folders:
+                self.findings.append(
+                    ("missing", None, None, None, None, f"this copy has no folder of {kind}")
+                )
+        with ThreadPoolExecutor(jobs) as pool:
+            bar = tqdm(
+                pool.map(self._sequence, keys),
+                total=len(keys),
+                desc="reading",
+                unit="sequence",
+                disable=None if progress else True,
+                leave=False,
+            )
+            parts = list(bar)
+        for part in parts:
+            self.findings += part.findings
+        bare = sum(not any(part.images) for part in parts)
+        if "images" in self.folders and bare:
+            message = f"{bare} of {len(parts)} sequences have no images"
+            self.findings.append(("missing", None, None, None, str(self.folders["images"]), message))
+        self._refuse_if_all_bad(parts)
+        frames = self._frames(parts)
+        landmarks = np.concatenate([part.points for part in parts])
+        self._mask(frames, landmarks, np.concatenate([part.image_bytes for part in parts]), jobs)
+        del parts
+        self._compare_pspi(frames)
+        sequences = self._sequences(frames)
+        subjects = read_subjects(self.root / "subjects.csv", frames["subject"].unique())
+        simulated = (self.root / MARKER).is_file()
+        return Cohort(
+            name="simulated" if simulated else "unbc",
+            root=self.root,
+            simulated=simulated,
+            subjects=subjects,
+            sequences=sequences,
+            frames=frames,
+            landmarks=landmarks,
+            findings=findings_table(self.findings),
+            fingerprint=content_digest(subjects, sequences, frames, landmarks),
+            notes=_simulation_notes(self.root / MARKER) if simulated else (),
+        )
+
+    def _sequence(self, key: tuple[str, str]) -> SequenceData:
+        place = "/".join(key)
+        return read_sequence(
+            *key,
+            {
+                kind: (f"{self.folders[kind]}/{place}", self.listings[kind].get(place, []))
+                for kind in KINDS
+                if kind in self.folders
+            },
+        )
+
+    def _refuse_if_all_bad(self, parts: list[SequenceData]) -> None:
+        for kind in KINDS:
+            errors = [part.errors[kind] for part in parts if kind in part.errors]
+            if errors and not sum(part.good[kind] for part in parts):
+                raise PainkitError(
+                    f"{errors[0].what}; nor could any other file of {kind} be read",
+                    where=errors[0].where,
+                    line=errors[0].line,
+                    expected=errors[0].expected,
+                )
+
+    def _frames(self, parts: list[SequenceData]) -> pd.DataFrame:
+        lengths = [len(part.frames) for part in parts]
+        codes = sorted(set(ACTION_UNITS).union(*(part.units for part in parts)))
+        coded = np.concatenate([part.coded for part in parts])
+        zeros = {n: np.zeros(n) for n in lengths}
+        images = [image and os.path.relpath(image, self.root) for part in parts for image in part.images]
+        columns: dict[str, Any] = {
+            "subject": pd.Series(np.repeat([part.subject for part in parts], lengths), dtype="str"),
+            "sequence": pd.Series(np.repeat([part.sequence for part in parts], lengths), dtype="str"),
+            "frame": np.concatenate([part.frames for part in parts]),
+            "pspi": np.concatenate([part.pspi for part in parts]),
+        }
+        for code in codes:
+            values = np.concatenate([part.units.get(code, zeros[len(part.frames)]) for part in parts])
+            columns[f"AU{code}"] = np.where(coded, values, np.nan)
+        columns["image"] = pd.Series(images, dtype="str")
+        return pd.DataFrame(columns)
+
+    def _mask(
+        self, frames: pd.DataFrame, landmarks: NDArray[np.float32], image_bytes: NDArray[np.int64], jobs: int
+    ) -> None:
+        """Mark black frames and mask their landmarks; add the columns `tracked` and `black`."""
+        rows = np.flatnonzero(image_bytes >= 0)
+        paths = [f"{self.root}/{path}" for path in frames["image"].iloc[rows]]
+        verdicts = black_among(paths, image_bytes[rows], jobs)
+        black = np.zeros(len(frames), bool)
+        for i, verdict in verdicts.items():
+            row = rows[i]
+            subject, sequence, number = frames.loc[row, ["subject", "sequence", "frame"]]
+            if isinstance(verdict, PainkitError):
+                self.findings.append(unreadable(subject, sequence, int(number), paths[i], verdict))
+                continue
+            black[row] = verdict
+        assumed = self._assumed_black(frames)
+        black |= assumed
+        for row in np.flatnonzero(black):
+            subject, sequence, number = frames.loc[row, ["subject", "sequence", "frame"]]
+            why = (
+                "known to be black in the archive; no image here to look at"
+                if assumed[row]
+                else "the image is black"
+            )
+            path = None if assumed[row] else f"{self.root}/{frames['image'].iloc[row]}"
+            self.findings.append(("black", subject, sequence, int(number), path, f"{why}: landmarks masked"))
+        landmarks[black] = np.nan
+        frames.insert(frames.columns.get_loc("image"), "tracked", ~np.isnan(landmarks[:, 0, 0]))
+        frames.insert(frames.columns.get_loc("image"), "black", black)
+
+    @staticmethod
+    def _assumed_black(frames: pd.DataFrame) -> NDArray[np.bool_]:
+        subject, sequence = _BLACK_SEQUENCE
+        rows = np.flatnonzero((frames["subject"] == subject) & (frames["sequence"] == sequence))
+        assumed = np.zeros(len(frames), bool)
+        if len(rows) in _BLACK_LENGTHS:
+            first = rows[frames["frame"].iloc[rows] <= _BLACK_FRAMES]
+            assumed[first] = frames["image"].iloc[first].isna()
+        return assumed
+
+    def _compare_pspi(self, frames: pd.DataFrame) -> None:
+        again = prkachin_solomon(frames)
+        stored = frames["pspi"].to_numpy()
+        for row in np.flatnonzero(np.abs(again - stored) > 1e-6):  # NaN, not coded, compares false
+            subject, sequence, number = frames.loc[row, ["subject", "sequence", "frame"]]
+            message = f"PSPI is stored as {stored[row]:g}; the action units give {again[row]:g}"
+            self.findings.append(("pspi_mismatch", subject, sequence, int(number), None, message))
+
+    def _sequences(self, frames: pd.DataFrame) -> pd.DataFrame:
+        """Count frames, read the sequence labels, and read test, movement and side from the name."""
+        table = frames.groupby(["subject", "sequence"], sort=False).size().rename("n_frames").reset_index()
+        keys = list(zip(table["subject"], table["sequence"], strict=True))
+        for kind, (column, low, high) in SCALES.items():
+            table[column] = list(self._labels(kind, keys, low, high))
+        matches = [SEQUENCE_NAME.fullmatch(sequence) for _, sequence in keys]
+        table["test"] = pd.array([int(m["test"]) if m else None for m in matches], dtype="Int64")
+        table["movement"] = pd.Series(
+            [_MOVEMENTS[m["movement"]] if m else None for m in matches], dtype="str"
+        )
+        sides = {"aff": "affected", "unaff": "unaffected"}
+        table["side"] = pd.Series([sides[m["side"]] if m else None for m in matches], dtype="str")
+        return table
+
+    def _labels(self, kind: str, keys: Iterable[tuple[str, str]], low: float, high: float) -> Iterator[float]:
+        if kind not in self.folders:
+            yield from (np.nan for _ in keys)
+            return
+        for subject, sequence in keys:
+            path = self.folders[kind] / subject / f"{sequence}.txt"
+            value = np.nan
+            if path.exists():
+                try:
+                    value = text.parse_number(text.read_bytes(path), low, high, path)
+                except PainkitError as error:
+                    self.findings.append(unreadable(subject, sequence, None, str(path), error))
+            else:
+                message = f"the sequence has no label {kind}"
+                self.findings.append(("missing", subject, sequence, None, str(path), message))
+            yield value
+
+
+def _simulation_notes(marker: Path) -> tuple[str, ...]:
+    try:
+        settings = json.loads(marker.read_bytes())
+        told = ", ".join(
+            f"{key} {settings[key]}" for key in ("profile", "seed", "version") if key in settings
+        )
+    except (OSError, ValueError, TypeError) as error:
+        raise PainkitError(
+            f"is damaged: {error}", where=marker, expected="JSON written by the simulator"
+        ) from None
+    return (f"Simulated: {told}. No number from this cohort says anything about people.",)
