@@ -1,0 +1,237 @@
+"""DeepFaceLIFT: what it learns, what it refuses, what it gives back after saving."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from synthetic_sequences import make_sequences
+
+from painkit.errors import PainkitError
+from painkit.models.deepfacelift import DeepFaceLIFT
+from painkit.models.mean_voting import MeanVoting
+
+QUICK = {"epochs": 8, "lr": 3e-3, "batch_size": 60, "inner_folds": 2, "gp_restarts": 1, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_sequences()
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    X, y, _ = data
+    return DeepFaceLIFT(placement="third_layer", gp_inputs=("vas", "opi"), **QUICK).fit(X, y)
+
+
+def test_unseen_subjects_are_estimated_better_than_by_the_training_mean(data):
+    X, y, subjects = data
+    predicted = cross_val_predict(DeepFaceLIFT(**QUICK), X, y, groups=subjects, cv=GroupKFold(3))
+    assert predicted.shape == y.shape
+    error, constant = np.abs(predicted - y).mean(axis=0), np.abs(y.mean(axis=0) - y).mean(axis=0)
+    assert (error < 0.6 * constant).all()
+
+
+def test_parameters_survive_clone_and_nothing_else_does(fitted):
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    assert not hasattr(copy, "net_")
+
+
+def test_the_same_seed_gives_the_same_predictions_and_another_seed_others(data, fitted):
+    X, y, _ = data
+    again = clone(fitted).fit(X, y)
+    np.testing.assert_array_equal(fitted.predict(X), again.predict(X))
+    other = clone(fitted).set_params(random_state=1).fit(X, y)
+    assert np.abs(fitted.predict(X) - other.predict(X)).max() > 1e-3
+
+
+@pytest.mark.parametrize("placement", ["none", "third_layer", "input"])
+@pytest.mark.parametrize("standardize", ["subject", "train"])
+def test_a_saved_model_predicts_what_it_predicted(data, tmp_path: Path, placement, standardize):
+    X, y, _ = data
+    settings = QUICK | {"epochs": 1, "standardize": standardize, "personal_features": ("age", "gender")}
+    model = DeepFaceLIFT(placement=placement, **settings).fit(X, y)
+    model.save(tmp_path / "model")
+    loaded = DeepFaceLIFT.load(tmp_path / "model")
+    assert loaded.get_params() == model.get_params()
+    for before, after in zip(
+        model.predict(X, return_std=True), loaded.predict(X, return_std=True), strict=True
+    ):
+        np.testing.assert_allclose(after, before, rtol=0, atol=1e-9)
+    for before, after in zip(model.frame_estimates(X), loaded.frame_estimates(X), strict=True):
+        np.testing.assert_array_equal(after, before)
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["model.json", "model.safetensors"]
+
+
+def test_a_damaged_or_foreign_model_is_refused_by_name(data, fitted, tmp_path: Path):
+    fitted.save(tmp_path)
+    with pytest.raises(PainkitError, match="holds a DeepFaceLIFT"):
+        MeanVoting.load(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(PainkitError, match=r"model\.safetensors"):
+        DeepFaceLIFT.load(tmp_path)
+    (tmp_path / "model.json").write_text("{", encoding="utf-8")
+    with pytest.raises(PainkitError, match=r"model\.json"):
+        DeepFaceLIFT.load(tmp_path)
+
+
+def test_one_stage_1_fit_serves_several_settings(data, tmp_path: Path):
+    X, y, _ = data
+    shared = QUICK | {"epochs": 2, "memory": tmp_path}
+    first = DeepFaceLIFT(gp_inputs=("vas",), **shared).fit(X, y)
+    networks = sorted(p.name for p in tmp_path.iterdir())
+    assert len(networks) == 3  # the final network and two inner folds
+    second = DeepFaceLIFT(gp_inputs=("vas", "opi"), **shared).fit(X, y)
+    voting = MeanVoting(**{k: v for k, v in shared.items() if not k.startswith(("gp_", "inner"))}).fit(X, y)
+    assert sorted(p.name for p in tmp_path.iterdir()) == networks
+    for one, two, three in zip(*(m.frame_estimates(X) for m in (first, second, voting)), strict=True):
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, three)
+    without_memory = DeepFaceLIFT(gp_inputs=("vas", "opi"), **shared | {"memory": None}).fit(X, y)
+    np.testing.assert_array_equal(without_memory.predict(X), second.predict(X))
+
+
+@pytest.mark.parametrize(
+    "change", [{"epochs": 3}, {"lr": 2e-3}, {"random_state": 5}, {"batch_size": 50}, {"labels": ("vas",)}]
+)
+def test_a_changed_setting_never_reuses_a_stale_network(data, tmp_path: Path, change):
+    X, y, _ = data
+    shared = {"epochs": 2, "memory": tmp_path, "random_state": 0}
+    MeanVoting(**shared).fit(X, y)
+    target = y[:, 0] if "labels" in change else y
+    MeanVoting(**shared | change).fit(X, target)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_cross_fitted_statistics_are_those_of_networks_that_never_saw_the_subject(data):
+    X, y, subjects = data
+    model = DeepFaceLIFT(**QUICK).fit(X, y)
+    # Turning one subject's labels over cannot change that subject's own out-of-fold statistics.
+    turned = y.copy()
+    turned[subjects == "000"] = turned[subjects == "000"][::-1]
+    again = clone(model).fit(X, turned)
+    own = subjects == "000"
+    np.testing.assert_array_equal(model.statistics_[own], again.statistics_[own])
+    assert np.abs(model.statistics_[~own] - again.statistics_[~own]).max() > 1e-3
+
+
+def test_in_sample_statistics_are_those_of_the_final_network(data):
+    X, y, _ = data
+    model = DeepFaceLIFT(stage2="in_sample", **QUICK).fit(X, y)
+    np.testing.assert_array_equal(model.statistics_, model.sequence_statistics(X))
+
+
+def test_personal_features_help_where_they_matter():
+    X, y, subjects = make_sequences(n_subjects=12, n_sequences=4, seed=3, personal_effect=6.0)
+    error = {}
+    for placement in ("none", "third_layer"):
+        model = MeanVoting(placement=placement, epochs=25, lr=3e-3, batch_size=60, random_state=0)
+        predicted = cross_val_predict(model, X, y, groups=subjects, cv=GroupKFold(4))
+        error[placement] = np.abs(predicted[:, 0] - y[:, 0]).mean()
+    assert error["third_layer"] < error["none"] - 0.2
+
+
+def test_untracked_frames_are_skipped_and_counted(data, fitted):
+    X, y, _ = data
+    holes = [replace(s, landmarks=s.landmarks.copy()) for s in X]
+    holes[0].landmarks[3, 7, 1] = np.nan
+    holes[0].landmarks[5] = np.nan
+    holes[2].landmarks[:] = np.nan
+    model = clone(fitted).set_params(epochs=1).fit(holes, y)
+    assert model.n_untracked_frames_ == 2 + len(holes[2].landmarks)
+    assert model.n_unusable_sequences_ == 1
+    estimates = model.frame_estimates(holes)
+    assert np.flatnonzero(np.isnan(estimates[0]).all(axis=1)).tolist() == [3, 5]
+    with pytest.warns(UserWarning, match="1 of 24 sequences"):
+        mean, std = model.predict(holes, return_std=True)
+    assert np.isnan(mean[2]).all()
+    assert np.isnan(std[2]).all()
+    assert np.isfinite(np.delete(mean, 2, axis=0)).all()
+
+
+def test_missing_labels_are_dropped_and_counted(data):
+    X, y, _ = data
+    y = y.copy()
+    y[0, 0] = y[5, 1] = np.nan
+    model = DeepFaceLIFT(**QUICK | {"epochs": 1}).fit(X, y)
+    assert model.n_dropped_sequences_ == 2
+    assert len(model.statistics_) == len(X) - 2
+    with pytest.raises(PainkitError, match="VAS or OPI is missing in each"):
+        DeepFaceLIFT().fit(X, np.full_like(y, np.nan))
+
+
+def test_one_target_is_estimated_flat_from_one_label(data):
+    X, y, _ = data
+    model = DeepFaceLIFT(labels=("vas",), **QUICK | {"epochs": 1}).fit(X, y[:, 0])
+    mean, std = model.predict(X, return_std=True)
+    assert mean.shape == std.shape == (len(X),)
+    with pytest.raises(PainkitError, match="needs both labels"):
+        DeepFaceLIFT(labels=("vas", "opi")).fit(X, y[:, 0])
+
+
+def test_short_subjects_and_frames_are_taken():
+    X, y, _ = make_sequences(n_subjects=4, n_sequences=2, n_frames=1)
+    X[0] = replace(X[0], subject="alone")
+    model = DeepFaceLIFT(**QUICK | {"epochs": 1, "standardize": "train"}).fit(X, y)
+    assert np.isfinite(model.predict(X[:1])).all()
+    model = DeepFaceLIFT(**QUICK | {"epochs": 1}).fit(X, y)
+    assert np.isfinite(model.predict(X[:1])).all()
+
+
+@pytest.mark.filterwarnings("ignore:Gaussian process:sklearn.exceptions.ConvergenceWarning")
+def test_equal_labels_are_answered_with_that_label_and_no_standard_deviation(data):
+    X, y, _ = data
+    model = DeepFaceLIFT(**QUICK | {"epochs": 1}).fit(X, np.full_like(y, 4.0))
+    mean, std = model.predict(X, return_std=True)
+    assert (mean == 4.0).all()
+    assert np.isnan(std).all()
+    assert [gp.fallback_ for gp in model.gps_] == ["constant", "constant"]
+
+
+def test_missing_personal_features_are_named(data):
+    X, y, _ = data
+    unknown = [replace(s, personal=np.full(8, np.nan, np.float32)) if s.subject == "002" else s for s in X]
+    for placement in ("third_layer", "input"):
+        with pytest.raises(PainkitError, match="missing for 1 subjects: 002"):
+            DeepFaceLIFT(placement=placement).fit(unknown, y)
+    model = DeepFaceLIFT(placement="none", **QUICK | {"epochs": 1}).fit(unknown, y)
+    assert np.isfinite(model.predict(unknown)).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"placement": "output"}, "placement='output'"),
+        ({"labels": ("opi",)}, "labels="),
+        ({"labels": ("vas",), "gp_inputs": ("opi",)}, "gp_inputs"),
+        ({"gp_inputs": ()}, "gp_inputs"),
+        ({"stage2": "both"}, "stage2='both'"),
+        ({"standardize": "sequence"}, "standardize='sequence'"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"inner_folds": 1, "epochs": 1}, "inner_folds=1"),
+        ({"placement": "input", "personal_features": ("height",)}, "height"),
+        ({"lr": 1e30, "epochs": 2}, "diverged"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(data, settings, message):
+    X, y, _ = data
+    with pytest.raises(PainkitError, match=message):
+        DeepFaceLIFT(**settings).fit(X, y)
+
+
+def test_input_of_the_wrong_kind_is_refused(data):
+    X, y, _ = data
+    with pytest.raises(PainkitError, match="no sequences"):
+        DeepFaceLIFT().fit([], [])
+    with pytest.raises(PainkitError, match="is not a sequence"):
+        DeepFaceLIFT().fit([1.0], [1.0])
+    with pytest.raises(PainkitError, match="labels of shape"):
+        DeepFaceLIFT().fit(X, y[:3])
+    with pytest.raises(PainkitError, match="landmarks of sequence"):
+        MeanVoting(epochs=1).fit([replace(s, landmarks=s.landmarks[:, :10]) for s in X], y)
