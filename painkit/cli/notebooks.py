@@ -42,11 +42,22 @@ def find_notebook(name: str) -> Path:
     raise PainkitError(f"no notebook {name!r}", where=folder, expected=f"a path or one of {known}")
 
 
-def _parameters(notebook: Path, profile: str, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Merge the profile's sizes with the user's choice, refusing what the notebook does not declare."""
+def _declared(notebook: Path) -> list[str]:
+    """Return the names in the notebook's cell tagged ``parameters``."""
+    from nbformat import ValidationError
+    from nbformat.reader import NotJSONError
     from papermill import inspect_notebook
 
-    declared = inspect_notebook(str(notebook))
+    try:
+        return list(inspect_notebook(str(notebook)))
+    except (ValueError, KeyError, AttributeError, NotJSONError, ValidationError) as error:
+        raise PainkitError(
+            f"cannot be read: {error}", where=notebook, expected="a Python notebook"
+        ) from error
+
+
+def _parameters(notebook: Path, declared: list[str], profile: str, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Merge the profile's sizes with the user's choice, refusing what the notebook does not declare."""
     unknown = sorted(set(chosen) - set(declared))
     if unknown:
         raise PainkitError(
@@ -104,8 +115,9 @@ def run_notebook(
     folder = (out or Path("reports") / f"{notebook.stem}-{profile}").resolve()
     if folder.exists() and not folder.is_dir():
         raise PainkitError("is a file", where=folder, expected="a folder for the report")
-    values = _parameters(notebook, profile, parameters or {})
-    if "out" in papermill.inspect_notebook(str(notebook)):
+    declared = _declared(notebook)
+    values = _parameters(notebook, declared, profile, parameters or {})
+    if "out" in declared:
         values.setdefault("out", str(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
