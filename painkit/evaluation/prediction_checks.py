@@ -64,7 +64,7 @@ def check_predictions(table: pd.DataFrame, file: Path, scale: str | None) -> pd.
     missing = [name for name in REQUIRED if name not in table]
     if missing:
         raise PainkitError(
-            f"has no column {', '.join(missing)}; it has {', '.join(map(repr, table.columns[:12])) or 'none'}",
+            f"has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns[:12])) or 'none'}",
             where=file,
             line=1 if source.is_csv else None,
             expected=", ".join(REQUIRED),

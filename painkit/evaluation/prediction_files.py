@@ -72,8 +72,8 @@ def _loadmat(file: Path, variables: list[str]) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             loaded: dict[str, Any] = scipy.io.loadmat(file, variable_names=variables)
-    # scipy lets out whatever its parsers meet in damaged bytes: ValueError, KeyError, zlib.error, struct.error,
-    # OverflowError, MemoryError, NotImplementedError (version 7.3), warnings, and more with each release.
+    # scipy lets out whatever its parsers meet in damaged bytes: ValueError, KeyError, zlib.error,
+    # OverflowError, MemoryError, NotImplementedError (version 7.3), warnings and others.
     except Exception as error:
         raise PainkitError(
             f"cannot be read as MATLAB data ({type(error).__name__}: {str(error).splitlines()[:1]})",
@@ -93,7 +93,7 @@ def _loadmat(file: Path, variables: list[str]) -> dict[str, Any]:
 
 def _variables(file: Path) -> list[tuple[str, Any, str]]:
     try:
-        return scipy.io.whosmat(file)
+        return list(scipy.io.whosmat(file))
     except Exception:  # as above; only for the wording of an error that is raised anyway
         return []
 
@@ -189,10 +189,11 @@ def _read_csv(file: Path) -> pd.DataFrame:
 
 def _read_parquet(file: Path) -> pd.DataFrame:
     try:
-        return pyarrow.parquet.read_table(file).to_pandas()
+        table: pd.DataFrame = pyarrow.parquet.read_table(file).to_pandas().reset_index(drop=True)
     # Damaged files leave pyarrow as ArrowInvalid, OSError, and errors of its conversion to pandas.
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise PainkitError(
             f"cannot be read as Parquet ({reason})", where=file, expected=f"columns {', '.join(REQUIRED)}"
         ) from error
+    return table

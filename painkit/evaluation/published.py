@@ -62,8 +62,9 @@ def deviations(paper: str | None = None) -> pd.DataFrame:
 def _table(name: str) -> pd.DataFrame:
     with resources.files("painkit.evaluation").joinpath("tables", name).open(encoding="utf-8") as file:
         table = pd.read_csv(file)
-    texts = [column for column in table if column != "value"]
-    return table.assign(**{column: table[column].fillna("") for column in texts})
+    texts = table.columns.drop("value", errors="ignore")
+    table[texts] = table[texts].fillna("")
+    return table
 
 
 def _of(table: pd.DataFrame, paper: str | None) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from painkit.errors import PainkitError
 from painkit.metrics.checks import Floats, paired
@@ -20,7 +20,7 @@ def inside(y_true: ArrayLike, y_pred: ArrayLike, y_std: ArrayLike, band: float) 
     _, std = paired(y_true, y_std)
     if np.any(std < 0):
         raise PainkitError("y_std has negative values", expected="standard deviations")
-    return (np.abs(true - pred) <= norm.ppf((1 + band) / 2) * std).astype(np.float64)
+    return (np.abs(true - pred) <= ndtri((1 + band) / 2) * std).astype(np.float64)
 
 
 def coverage(y_true: ArrayLike, y_pred: ArrayLike, y_std: ArrayLike, band: float = 0.9) -> float:
