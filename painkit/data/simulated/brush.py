@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Canvas", "spline"]
+__all__ = ["Canvas", "Mask", "spline"]
 
-Mask = NDArray[np.float32]
+Plane = NDArray[np.float32]
 Points = NDArray[np.float64]
 _SHIFT = 4
 
@@ -40,61 +41,85 @@ def spline(points: ArrayLike, *, closed: bool = False, per_piece: int = 6) -> Po
     return np.asarray(_weights(len(points), closed, per_piece) @ points)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Mask:
+    """Amounts 0-1 in a window of a picture, zero outside: most shapes are small and the picture is not."""
+
+    values: Plane
+    top: int
+    left: int
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the picture."""
+        h, w = self.values.shape
+        return slice(self.top, self.top + h), slice(self.left, self.left + w)
+
+    def __mul__(self, other: Mask | Plane | float) -> Mask:
+        """Mask of a mask, of a full-size plane, or by a number."""
+        if isinstance(other, Mask):
+            top, left = max(self.top, other.top), max(self.left, other.left)
+            bottom = max(top, min(self.window[0].stop, other.window[0].stop))
+            right = max(left, min(self.window[1].stop, other.window[1].stop))
+            a, b = (
+                m.values[top - m.top : bottom - m.top, left - m.left : right - m.left] for m in (self, other)
+            )
+            return Mask(a * b, top, left)
+        if isinstance(other, np.ndarray):
+            return Mask(self.values * other[self.window], self.top, self.left)
+        return Mask(self.values * np.float32(other), self.top, self.left)
+
+
 class Canvas:
     """A float32 picture with its own coordinates.
 
     Parameters
     ----------
-    pixels : (h, w, c) float32 array
-        Painted in place; 0-255.
+    planes : (c, h, w) float32 array
+        Painted in place; 0-255. Three planes are RGB; a fourth is alpha, with RGB premultiplied.
     x0, y0 : float
         Coordinates of the picture's upper left corner.
     scale : float
         Pixels per unit.
     """
 
-    def __init__(self, pixels: NDArray[np.float32], x0: float, y0: float, scale: float) -> None:
-        self.pixels, self.x0, self.y0, self.scale = pixels, x0, y0, scale
+    def __init__(self, planes: Plane, x0: float, y0: float, scale: float) -> None:
+        self.planes, self.x0, self.y0, self.scale = planes, x0, y0, scale
+        self._origin = np.array([x0, y0]) + 0.5 / scale
 
-    def window(self, points: ArrayLike, margin: float) -> tuple[Canvas, tuple[slice, slice]]:
-        """A view of the part around `points`, `margin` units wider; and where it lies."""
-        at = (np.asarray(points, dtype=float) - (self.x0, self.y0)) * self.scale
-        grow = margin * self.scale
-        h, w = self.pixels.shape[:2]
-        left, top = np.clip(np.floor(at.min(axis=0) - grow).astype(int), 0, (w - 1, h - 1))
-        right, bottom = np.clip(np.ceil(at.max(axis=0) + grow).astype(int), (left + 1, top + 1), (w, h))
-        part = np.s_[top:bottom, left:right]
-        return Canvas(self.pixels[part], self.x0 + left / self.scale, self.y0 + top / self.scale, self.scale), part
+    def full(self, mask: Mask) -> Plane:
+        """The mask as a plane of the whole picture."""
+        plane = np.zeros(self.planes.shape[1:], np.float32)
+        plane[mask.window] = mask.values
+        return plane
 
-    def _fixed(self, points: ArrayLike) -> NDArray[np.int32]:
-        at = (np.asarray(points, dtype=float) - (self.x0, self.y0)) * self.scale - 0.5
-        return np.round(at * 2**_SHIFT).astype(np.int32)
+    def _window(self, at: Points, margin: float) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of the pixels around `at` (in pixels)."""
+        h, w = self.planes.shape[1:]
+        x0, y0 = at.min(axis=0)
+        x1, y1 = at.max(axis=0)
+        left, top = min(max(int(x0 - margin), 0), w - 1), min(max(int(y0 - margin), 0), h - 1)
+        return left, top, min(max(int(x1 + margin) + 2, left + 1), w), min(max(int(y1 + margin) + 2, top + 1), h)
 
     def polygons(self, outlines: list[Points], blur: float = 0.0) -> Mask:
-        """Union of filled outlines, 0-1; `blur` is the Gaussian's standard deviation in units."""
-        mask = np.zeros(self.pixels.shape[:2], np.uint8)
-        for outline in outlines:
-            cv2.fillPoly(mask, [self._fixed(outline)], 255, cv2.LINE_AA, _SHIFT)
-        return self._soft(mask, blur)
+        """Union of filled outlines; `blur` is the Gaussian's standard deviation in units."""
+        pixels = [(np.asarray(outline) - self._origin) * self.scale for outline in outlines]
+        left, top, right, bottom = self._window(np.concatenate(pixels), 3 * blur * self.scale + 1)
+        mask = np.zeros((bottom - top, right - left), np.uint8)
+        for outline in pixels:
+            fixed = np.rint((outline - (left, top)) * 2**_SHIFT).astype(np.int32)
+            cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, _SHIFT)
+        return self._soft(mask, blur, top, left)
 
     def polygon(self, outline: ArrayLike, blur: float = 0.0) -> Mask:
-        """One filled outline (n, 2), 0-1."""
+        """One filled outline (n, 2)."""
         return self.polygons([np.asarray(outline, dtype=float)], blur)
 
     def strokes(
         self, curves: list[Points], width: float, blur: float = 0.0, *, taper: tuple[float, float] = (0.0, 0.0)
     ) -> Mask:
         """Union of strokes along curves, `width` units in the middle, `taper` of it at the two ends."""
-        outlines = []
-        for curve in curves:
-            along = np.gradient(curve, axis=0)
-            normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
-            normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
-            t = np.linspace(0, 1, len(curve))[:, None]
-            ends = taper[0] * (1 - t) + taper[1] * t
-            half = 0.5 * width * (ends + (1 - ends) * np.sqrt(np.sin(np.pi * t)))
-            outlines.append(np.concatenate([curve + half * normal, (curve - half * normal)[::-1]]))
-        return self.polygons(outlines, blur)
+        return self.polygons([_ribbon(curve, width, taper) for curve in curves], blur)
 
     def stroke(
         self, points: ArrayLike, width: float, blur: float = 0.0, *, taper: tuple[float, float] = (0.0, 0.0)
@@ -104,40 +129,60 @@ class Canvas:
 
     def blob(self, x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> Mask:
         """Gaussian spot with standard deviations rx, ry units, turned by `angle` radians; peak 1."""
-        h, w = self.pixels.shape[:2]
-        dx = (np.arange(w, dtype=np.float32) + 0.5) / self.scale + self.x0 - x
-        dy = ((np.arange(h, dtype=np.float32) + 0.5) / self.scale + self.y0 - y)[:, None]
-        c, s = np.cos(angle), np.sin(angle)
-        return np.asarray(
-            np.exp(-0.5 * (((c * dx + s * dy) / rx) ** 2 + ((c * dy - s * dx) / ry) ** 2)), dtype=np.float32
-        )
+        cx, cy = ((np.array([x, y]) - self._origin) * self.scale).tolist()
+        rx, ry = rx * self.scale, ry * self.scale
+        reach = 3.2 * (max(rx, ry) if angle else 1)
+        span = np.array([[cx, cy]]) + np.array([[-1], [1]]) * ((reach, reach) if angle else (reach * rx, reach * ry))
+        left, top, right, bottom = self._window(span, 0)
+        dx = np.arange(left, right, dtype=np.float32) - np.float32(cx)
+        dy = np.arange(top, bottom, dtype=np.float32) - np.float32(cy)
+        if not angle:
+            return Mask(np.outer(np.exp(-0.5 * (dy / ry) ** 2), np.exp(-0.5 * (dx / rx) ** 2)), top, left)
+        c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+        along, across = c * dx + s * dy[:, None], c * dy[:, None] - s * dx
+        return Mask(np.exp(-0.5 * ((along / rx) ** 2 + (across / ry) ** 2)), top, left)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, blur: float = 0.0) -> Mask:
-        """Filled ellipse, 0-1."""
-        mask = np.zeros(self.pixels.shape[:2], np.uint8)
-        axes = (round(rx * self.scale * 2**_SHIFT), round(ry * self.scale * 2**_SHIFT))
-        centre = self._fixed([x, y])
-        cv2.ellipse(
-            mask, (int(centre[0]), int(centre[1])), axes, 0, 0, 360, 255, cv2.FILLED, cv2.LINE_AA, _SHIFT
-        )
-        return self._soft(mask, blur)
+        """Filled ellipse."""
+        return self.polygons([_CIRCLE * (rx, ry) + (x, y)], blur)
 
-    def _soft(self, mask: NDArray[np.uint8], blur: float) -> Mask:
-        soft = np.multiply(mask, np.float32(1 / 255), dtype=np.float32)
+    def _soft(self, mask: NDArray[np.uint8], blur: float, top: int, left: int) -> Mask:
         if blur > 0:
-            cv2.GaussianBlur(soft, (0, 0), blur * self.scale, dst=soft)
-        return soft
+            mask = cv2.GaussianBlur(mask, (0, 0), blur * self.scale, borderType=cv2.BORDER_REPLICATE)
+        return Mask(np.multiply(mask, np.float32(1 / 255), dtype=np.float32), top, left)
 
     def lay(self, color: ArrayLike, mask: Mask, strength: float = 1.0) -> None:
         """Blend `color` (3 values, 0-255) into what is there, through a mask."""
-        amount = (mask * np.float32(strength))[..., None]
-        rgb = self.pixels[..., :3]
-        paint = np.asarray(color, dtype=np.float32)
-        if self.pixels.shape[2] == 4:  # premultiplied: nothing sticks where nothing is
-            paint = paint * (self.pixels[..., 3:] / 255)
-        rgb += (paint - rgb) * amount
+        amount = mask.values * np.float32(strength)
+        part = self.planes[(slice(None), *mask.window)]
+        for plane, tone in zip(part, np.asarray(color, dtype=np.float32), strict=False):
+            # On premultiplied planes nothing sticks where nothing is.
+            change = part[3] * (tone / np.float32(255)) - plane if len(part) == 4 else tone - plane
+            change *= amount
+            plane += change
 
     def cover(self, color: ArrayLike, mask: Mask) -> None:
-        """Put an opaque shape of `color` on a picture with premultiplied alpha (four channels)."""
-        paint = np.append(np.asarray(color, dtype=np.float32), np.float32(255))
-        self.pixels += (paint - self.pixels) * mask[..., None]
+        """Put an opaque shape of `color` on a picture with alpha."""
+        part = self.planes[(slice(None), *mask.window)]
+        for plane, tone in zip(part, np.append(np.asarray(color, np.float32), np.float32(255)), strict=True):
+            plane += (tone - plane) * mask.values
+
+
+_CIRCLE = np.stack([np.cos(np.arange(28) * np.pi / 14), np.sin(np.arange(28) * np.pi / 14)], axis=1)
+
+
+@lru_cache(maxsize=256)
+def _half_width(n: int, width: float, taper: tuple[float, float]) -> Points:
+    t = np.linspace(0, 1, n)[:, None]
+    ends = taper[0] * (1 - t) + taper[1] * t
+    return 0.5 * width * (ends + (1 - ends) * np.sqrt(np.sin(np.pi * t)))
+
+
+def _ribbon(curve: Points, width: float, taper: tuple[float, float]) -> Points:
+    """Outline of a stroke along a curve."""
+    along = np.empty_like(curve)
+    along[1:-1] = curve[2:] - curve[:-2]
+    along[0], along[-1] = curve[1] - curve[0], curve[-1] - curve[-2]
+    along /= np.maximum(np.hypot(along[:, :1], along[:, 1:]), 1e-6)
+    side = _half_width(len(curve), width, taper) * along[:, ::-1] * (-1, 1)
+    return np.concatenate([curve + side, (curve - side)[::-1]])

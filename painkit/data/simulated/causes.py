@@ -40,15 +40,15 @@ FELT_SD = 1.0
 SUBJECT_SHARE = 0.3
 """Standard deviations of a subject's mean felt pain for one of how much the subject shows; the rest of what is
 shown is expressiveness."""
-LEAK_SD = 0.25
+LEAK_SD = 0.2
 """What is shown departs from what is felt, within a subject, by this standard deviation."""
-AGE_EFFECT = {"young": -1.1, "middle-aged": 0.0, "elderly": 1.1}
+AGE_EFFECT = {"young": -0.95, "middle-aged": 0.0, "elderly": 0.95}
 """Added to felt pain before it is reported (VAS); the strongest personal effect."""
-COMPLEXION_EFFECT = {"pale-fair": 0.45, "fair-olive": 0.0, "olive-dark": -0.45}
+COMPLEXION_EFFECT = {"pale-fair": 0.35, "fair-olive": 0.0, "olive-dark": -0.35}
 """Added to felt pain before it is reported."""
-GENDER_EFFECT = {"female": 0.3, "male": -0.3}
+GENDER_EFFECT = {"female": 0.25, "male": -0.25}
 """Added to felt pain before it is reported."""
-REPORT_NOISE = 0.3
+REPORT_NOISE = 0.25
 """Standard deviation of the noise in a report of felt pain."""
 OBSERVER_NOISE = 0.12
 """Standard deviation of the noise in an observer's rating of log(1 + what is visible)."""
@@ -168,7 +168,7 @@ def _sequences_of(
         if lengths[painful].sum() - 6 * painful.sum() >= total:
             break
     share = np.zeros(n, int)
-    weight = lengths * np.exp(0.4 * rng.standard_normal(n) + 0.3 * (shown - shown.mean()))
+    weight = lengths * np.exp(0.6 * rng.standard_normal(n))
     if total:
         share[painful] = _apportion(total, weight[painful], lengths[painful] - 6)
     peak = np.where(painful, 1 + norm.cdf(shown - shown.mean()), norm.cdf(felt - 0.2))
@@ -215,7 +215,7 @@ def _bursts(rng: np.random.Generator, length: int, share: int) -> Floats:
     count = int(np.clip(1 + rng.poisson(share / 90 if share else 0.6), 1, 5))
     time = np.arange(length)
     curve = np.full(length, 1e-3)
-    width = max(share, 0.15 * length) / count * np.exp(0.3 * rng.standard_normal(count))
+    width = max(share, 0.15 * length) / count * np.exp(0.7 * rng.standard_normal(count))
     center = rng.uniform(0.1, 0.95, count) * length
     height = np.concatenate([[1.0], rng.uniform(0.45, 0.95, count - 1)])
     for c, w, h in zip(center, width, height, strict=True):

@@ -50,24 +50,24 @@ class Renderer:
         look = self._look = look_of(person)
         rest = self._rest = resting_points(person)
         head, bare = paint_head(rest, look)
-        self._head = np.clip(head, 0, 255).astype(np.uint8)
+        self._head = np.ascontiguousarray(np.clip(np.rint(head), 0, 255).astype(np.uint8).transpose(1, 2, 0))
         self._wall = paint_wall(look)
         self._torso = paint_torso(float(rest[8, 1]), look)
         self._furrows: list[tuple[int, tuple[slice, slice], Image, Image]] = []
         for au, furrows in unit_furrows(rest[:, :2]).items():
-            painted = Canvas(head[..., :3].copy(), *TEXTURE_ORIGIN, TEXTURE_SCALE)
+            painted = Canvas(head.copy(), *TEXTURE_ORIGIN, TEXTURE_SCALE)
             paint_furrows(painted, furrows, look, bare, 0.85 + 0.3 * look.age)
-            change = painted.pixels - head[..., :3]
+            change = (painted.planes - head).transpose(1, 2, 0)
             ys, xs = np.nonzero(np.abs(change).max(axis=2) > 0.5)
             part = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
-            lighter, darker = (np.round(np.clip(s * change[part], 0, 255)).astype(np.uint8) for s in (1, -1))
+            lighter, darker = (np.ascontiguousarray(np.rint(np.clip(s * change[part], 0, 255)).astype(np.uint8)) for s in (1, -1))
             self._furrows.append((AUS.index(au), part, lighter, darker))
         anchors = rest[_BENDING, :2]
         self._design = np.linalg.pinv(np.column_stack([anchors, np.ones(len(anchors))]))
         self._anchors = anchors
         # Rows of the head's own grid; displacement there = weights @ displacement of the anchors.
-        columns = np.arange(TEXTURE_ORIGIN[0], TEXTURE_ORIGIN[0] + head.shape[1] / TEXTURE_SCALE + 1, _STEP)
-        rows = np.arange(TEXTURE_ORIGIN[1], TEXTURE_ORIGIN[1] + head.shape[0] / TEXTURE_SCALE + 1, _STEP)
+        columns = np.arange(TEXTURE_ORIGIN[0], TEXTURE_ORIGIN[0] + head.shape[2] / TEXTURE_SCALE + 1, _STEP)
+        rows = np.arange(TEXTURE_ORIGIN[1], TEXTURE_ORIGIN[1] + head.shape[1] / TEXTURE_SCALE + 1, _STEP)
         grid = np.stack(np.meshgrid(columns, rows), axis=2)
         cardinal = RBFInterpolator(anchors, np.eye(len(anchors)), kernel="linear", degree=1)
         self._weights = cardinal(grid.reshape(-1, 2)).astype(np.float32)
@@ -125,9 +125,9 @@ class Renderer:
         for column, part, lighter, darker in self._furrows:
             amount = aus[column] / MAX_INTENSITY
             if amount > 0:
-                rgb = np.ascontiguousarray(texture[part][..., :3])
-                rgb = cv2.addWeighted(rgb, 1, lighter, amount, 0)
-                texture[part][..., :3] = cv2.addWeighted(rgb, 1, darker, -amount, 0)
+                view = texture[part]
+                cv2.addWeighted(view, 1, lighter, amount, 0, dst=view)
+                cv2.addWeighted(view, 1, darker, -amount, 0, dst=view)
         return texture
 
     def _lay_head(self, image: Image, texture: Image, flat: Points) -> None:
@@ -171,15 +171,15 @@ class _Close:
         x0, y0 = np.clip(np.floor(points.min(axis=0) - margin).astype(int), 0, (_WIDTH - 2, _HEIGHT - 2))
         x1, y1 = np.clip(np.ceil(points.max(axis=0) + margin).astype(int), (x0 + 2, y0 + 2), (_WIDTH, _HEIGHT))
         self._part = image[y0:y1, x0:x1]
-        big = cv2.resize(self._part, None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_LINEAR)
+        big = cv2.resize(self._part, None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_LINEAR).astype(np.float32)
         self._before = big
         # Pixel (x, y) covers the square around it, so the canvas starts half a pixel earlier.
-        self.canvas = Canvas(big.astype(np.float32), x0 - 0.5, y0 - 0.5, _FINE)
+        self.canvas = Canvas(np.stack(cv2.split(big)), x0 - 0.5, y0 - 0.5, _FINE)
 
     def put_back(self) -> None:
-        change = self.canvas.pixels - self._before
+        change = cv2.merge(tuple(self.canvas.planes)) - self._before
         change = cv2.resize(change, self._part.shape[1::-1], interpolation=cv2.INTER_AREA)
-        self._part[:] = np.clip(np.round(self._part + change), 0, 255)
+        self._part[:] = np.clip(np.rint(self._part + change), 0, 255)
 
 
 def _over(layer: Image, below: Image) -> Image:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from painkit.data.simulated.brush import Canvas, Mask, spline
+from painkit.data.simulated.brush import Canvas, spline
 from painkit.data.simulated.look import Look
 
 __all__ = ["Furrows", "paint_furrows", "resting_furrows", "unit_furrows"]
@@ -134,15 +134,12 @@ def resting_furrows(flat: Points, look: Look) -> Furrows:
     return f
 
 
-def paint_furrows(canvas: Canvas, furrows: Furrows, look: Look, where: Mask, strength: float = 1.0) -> None:
+def paint_furrows(canvas: Canvas, furrows: Furrows, look: Look, where: NDArray[np.float32], strength: float = 1.0) -> None:
     """Paint furrows: a dark line and a lit ridge below it, as light falls from above."""
     for curve, width, blur, depth in furrows.strokes:
-        part, at = canvas.window(curve, 2 * width + 4 * blur)
-        part.lay(look.light, part.strokes([curve + (-0.5, width)], width, blur) * where[at], 0.32 * depth * strength)
+        canvas.lay(look.light, canvas.strokes([curve + (-0.5, width)], width, blur) * where, 0.32 * depth * strength)
     for x, y, rx, ry, angle, depth in furrows.blobs:
-        part, at = canvas.window([(x, y)], 3.5 * max(rx, ry))
         color = look.shadow if depth > 0 else look.light
-        part.lay(color, part.blob(x, y, rx, ry, angle) * where[at], abs(depth) * strength)
+        canvas.lay(color, canvas.blob(x, y, rx, ry, angle) * where, abs(depth) * strength)
     for curve, width, blur, depth in furrows.strokes:
-        part, at = canvas.window(curve, width + 4 * blur)
-        part.lay(look.shadow * 0.82, part.strokes([curve], width, blur) * where[at], depth * strength)
+        canvas.lay(look.shadow * 0.82, canvas.strokes([curve], width, blur) * where, depth * strength)

@@ -31,10 +31,16 @@ def _strands(canvas: Canvas, mask: Mask, look: Look, rng: np.random.Generator, c
         canvas.lay(np.clip(color, 0, 255), canvas.strokes(chosen, 1.3, 0.5) * mask, strength)
 
 
+def _rim(canvas: Canvas, mask: Mask, depth: float) -> Mask:
+    """1 at the shape's edge, fading inwards over `depth` units."""
+    inside = np.pad((mask.values > 0.5).astype(np.uint8), 1)
+    deep = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] / np.float32(canvas.scale)
+    return mask * Mask(np.exp(-deep / np.float32(depth)), mask.top, mask.left)
+
+
 def _volume(canvas: Canvas, mask: Mask, look: Look) -> None:
     """Darker rim, gloss on the side of the light."""
-    deep = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / canvas.scale
-    canvas.lay(look.hair * 0.5, np.exp(-deep / 3.5).astype(np.float32) * mask, 0.55)
+    canvas.lay(look.hair * 0.5, _rim(canvas, mask, 3.5), 0.55)
     canvas.lay(look.hair * 0.7 + 78, canvas.blob(-24, -70, 17, 7, -0.45) * mask, 0.42)
 
 
@@ -64,8 +70,7 @@ def back_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator
             xs = -sign * (np.array([x, x + 2, x + 1, x - 2, x - 5]) + wave)
             curves.append(spline(np.stack([xs, np.linspace(-30, end, 5)], axis=1)))
         _strands(canvas, lock, look, rng, curves)
-        deep = cv2.distanceTransform((lock > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / canvas.scale
-        canvas.lay(look.hair * 0.45, np.exp(-deep / 4).astype(np.float32) * lock, 0.5)
+        canvas.lay(look.hair * 0.45, _rim(canvas, lock, 4.0), 0.5)
         canvas.lay(look.hair * 0.35, canvas.blob(-sign * 42, 50, 7, 34) * lock, 0.6)
     crown = canvas.polygon(spline(cap))
     canvas.cover(look.hair * 0.8, crown)
@@ -99,20 +104,18 @@ def _hairline(flat: Points, look: Look) -> Points:
     return np.array(line, dtype=float)
 
 
-def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator) -> Mask:
-    """Hair over the head; returns where it is, 0-1."""
+def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Hair over the head; returns where it is, 0-1, as a plane."""
     short = look.male or look.hair_style == 3
     line = spline(_hairline(flat, look))
     cap = _skull(flat, 3 if short else 7, 1 if short else 2)
     if look.male and look.bald > 0.72:  # a wreath of hair
-        mask = np.zeros(canvas.pixels.shape[:2], np.float32)
-        for sign in (-1, 1):
-            wreath = np.array([(-66, 6), (-68, -20), (-66, -44), (-58, -58), (-54, -40), (-55, -14), (-57, 4)]) * (sign, 1)
-            mask = np.maximum(mask, canvas.polygon(spline(wreath, closed=True), 0.8))
+        wreath = np.array([(-66, 6), (-68, -20), (-66, -44), (-58, -58), (-54, -40), (-55, -14), (-57, 4)])
+        mask = canvas.polygons([spline(wreath, closed=True), spline(wreath * (-1, 1), closed=True)], 0.8)
         canvas.cover(look.hair, mask * 0.9)
         _volume(canvas, mask, look)
         canvas.lay(look.light, canvas.blob(-14, -66, 14, 8, -0.3), 0.35)
-        return mask
+        return canvas.full(mask)
     outer = spline(cap)
     mask = canvas.polygon(np.concatenate([outer, line[::-1]]), 0.5)
     # shade under the edge of the hair, then the hair
@@ -133,4 +136,4 @@ def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generato
         curves.append(spline([start, bend, outer[k]]))
     _strands(canvas, mask, look, rng, curves)
     _volume(canvas, mask, look)
-    return mask
+    return canvas.full(mask)

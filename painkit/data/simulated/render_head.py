@@ -13,17 +13,13 @@ from painkit.data.simulated.look import Look
 from painkit.data.simulated.render_furrows import paint_furrows, resting_furrows
 from painkit.data.simulated.render_hair import back_hair, front_hair
 
-__all__ = ["TEXTURE_ORIGIN", "TEXTURE_SCALE", "both", "paint_head"]
+__all__ = ["TEXTURE_ORIGIN", "TEXTURE_SCALE", "paint_head"]
 
+Plane = NDArray[np.float32]
 Points = NDArray[np.float64]
 TEXTURE_SCALE: Final = 2.0
 TEXTURE_ORIGIN: Final = (-96.0, -112.0)
 _SIZE: Final = (496, 384)
-
-
-def both(points: Points) -> list[Points]:
-    """A shape and its mirror image."""
-    return [points, points * (-1, 1)]
 
 
 def _head_outline(rest: Points) -> Points:
@@ -34,7 +30,7 @@ def _head_outline(rest: Points) -> Points:
     return spline(np.concatenate([jaw, skull[1:-1]]), closed=True)
 
 
-def paint_head(rest: Points, look: Look) -> tuple[NDArray[np.float32], Mask]:
+def paint_head(rest: Points, look: Look) -> tuple[Plane, Plane]:
     """Paint the head at rest, seen from the front, without eyes and lips.
 
     Parameters
@@ -45,20 +41,21 @@ def paint_head(rest: Points, look: Look) -> tuple[NDArray[np.float32], Mask]:
 
     Returns
     -------
-    texture : (496, 384, 4) float32 array
+    texture : (4, 496, 384) float32 array
         RGB and alpha, 0-255, premultiplied; two pixels per unit.
     bare : (496, 384) float32 array
         Where skin shows (not hair), 0-1.
     """
-    canvas = Canvas(np.zeros((*_SIZE, 4), np.float32), *TEXTURE_ORIGIN, TEXTURE_SCALE)
+    canvas = Canvas(np.zeros((4, *_SIZE), np.float32), *TEXTURE_ORIGIN, TEXTURE_SCALE)
     rng = np.random.default_rng(look.seed)
     flat = rest[:, :2]
     chin = flat[8]
     canvas.cover((30, 16, 12), canvas.blob(0, chin[1] + 4, 24, 11) * 0.42)  # shadow on the neck
     back_hair(canvas, flat, look, rng)
     _ears(canvas, flat, look)
-    face = canvas.polygon(_head_outline(rest))
-    canvas.cover(look.skin, face)
+    shape = canvas.polygon(_head_outline(rest))
+    canvas.cover(look.skin, shape)
+    face = canvas.full(shape)
     _shade(canvas, flat, look, face, rng)
     _nose(canvas, flat, look)
     _eye_surround(canvas, flat, look)
@@ -66,11 +63,14 @@ def paint_head(rest: Points, look: Look) -> tuple[NDArray[np.float32], Mask]:
     paint_furrows(canvas, resting_furrows(flat, look), look, face)
     _brows(canvas, flat, look, rng)
     hair = front_hair(canvas, flat, look, rng)
-    cv2.GaussianBlur(canvas.pixels, (0, 0), 0.75, dst=canvas.pixels)  # read at half size
-    return canvas.pixels, np.asarray(face * (1 - hair), dtype=np.float32)
+    for plane in canvas.planes:
+        cv2.GaussianBlur(plane, (0, 0), 0.75, dst=plane)  # read at half size
+    return canvas.planes, np.asarray(face * (1 - hair), dtype=np.float32)
 
 
 def _ears(canvas: Canvas, flat: Points, look: Look) -> None:
+    if not look.male and look.hair_style != 3:
+        return  # under the hair
     for top, lobe, sign in ((flat[102], flat[104], -1), (flat[103], flat[105], 1)):
         x = top[0] - sign * 3.5
         shape = np.array([(-2, -14), (4, -17), (8.5, -12), (8.5, -2), (5.5, 8), (3, 15), (-2, 14), (-5, 0)])
@@ -82,15 +82,15 @@ def _ears(canvas: Canvas, flat: Points, look: Look) -> None:
         canvas.lay(look.light, canvas.blob(middle[0] + sign * 4, middle[1] - 7, 1.5, 4), 0.3)
 
 
-def _shade(canvas: Canvas, flat: Points, look: Look, face: Mask, rng: np.random.Generator) -> None:
+def _shade(canvas: Canvas, flat: Points, look: Look, face: Plane, rng: np.random.Generator) -> None:
     deep = cv2.distanceTransform((face > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / TEXTURE_SCALE
-    rim = np.asarray(np.exp(-deep / 9.0), dtype=np.float32) * face
-    canvas.lay(look.shadow, cv2.GaussianBlur(rim, (0, 0), 4), 0.62)
+    rim = cv2.GaussianBlur(np.exp(-deep / 9.0).astype(np.float32), (0, 0), 3) * face
+    canvas.lay(look.shadow, Mask(rim, 0, 0), 0.62)
     # Light comes from the upper left.
     x = ((np.arange(_SIZE[1]) + 0.5) / TEXTURE_SCALE + TEXTURE_ORIGIN[0]) / 60
     side = np.broadcast_to(np.clip(x, -1, 1), _SIZE).astype(np.float32) * face
-    canvas.lay(look.shadow, np.clip(side, 0, 1), 0.26)
-    canvas.lay(look.light, np.clip(-side, 0, 1), 0.10)
+    canvas.lay(look.shadow, Mask(np.clip(side, 0, 1), 0, 0), 0.26)
+    canvas.lay(look.light, Mask(np.clip(-side, 0, 1), 0, 0), 0.10)
     brow, eye_y = flat[17:27, 1].min(), flat[36:48, 1].mean()
     canvas.lay(look.light, canvas.blob(-7, brow - 16, 20, 11) * face, 0.42)
     blush = look.skin * np.array([0.98, 0.74, 0.70], np.float32)
@@ -110,18 +110,16 @@ def _shade(canvas: Canvas, flat: Points, look: Look, face: Mask, rng: np.random.
         canvas.lay(look.shadow, canvas.stroke([(dx * 0.8, flat[33, 1] + 2), (dx, flat[51, 1] - 1)], 1.6, 1.0), 0.20)
     grain = rng.normal(0, 1, (_SIZE[0] // 4, _SIZE[1] // 4)).astype(np.float32)
     grain = cv2.resize(cv2.GaussianBlur(grain, (0, 0), 1.2), _SIZE[::-1], interpolation=cv2.INTER_CUBIC)
-    canvas.pixels[..., :3] += (grain * face * 3.0)[..., None]
+    canvas.planes[:3] += grain * face * 3.0
     _spots(canvas, look, face, rng)
 
 
-def _spots(canvas: Canvas, look: Look, face: Mask, rng: np.random.Generator) -> None:
+def _spots(canvas: Canvas, look: Look, face: Plane, rng: np.random.Generator) -> None:
     count = int(46 * look.freckles * (1 - look.age)) + int(9 * look.age)
-    dots = np.zeros(_SIZE, np.float32)
     for x, y, r in zip(
         rng.normal(0, 24, count), rng.normal(20, 8 + 20 * look.age, count), rng.uniform(0.5, 0.9, count), strict=True
     ):
-        dots = np.maximum(dots, canvas.ellipse(x, y, r, r, 0.35))
-    canvas.lay(look.shadow, dots * face, 0.30)
+        canvas.lay(look.shadow, canvas.ellipse(x, y, r, r, 0.35) * face, 0.30)
 
 
 def _nose(canvas: Canvas, flat: Points, look: Look) -> None:
@@ -176,13 +174,13 @@ def _eye_surround(canvas: Canvas, flat: Points, look: Look) -> None:
         canvas.lay(look.light, canvas.blob(middle[0] - 1, middle[1] + 1.5, 4.5, 1.6), 0.3)
 
 
-def _stubble(canvas: Canvas, flat: Points, look: Look, face: Mask, rng: np.random.Generator) -> None:
+def _stubble(canvas: Canvas, flat: Points, look: Look, face: Plane, rng: np.random.Generator) -> None:
     if look.stubble == 0:
         return
     jaw = flat[2:15]
     line = np.array([(44, 36), (33, 48), (17, 44), (0, 41), (-17, 44), (-33, 48), (-44, 36)], dtype=float)
-    zone = canvas.polygon(np.concatenate([jaw, line]), 3.5) * face
-    zone *= 1 - 0.9 * canvas.polygon(spline(flat[48:60], closed=True), 1.0)
+    mouth = canvas.full(canvas.polygon(spline(flat[48:60], closed=True), 1.0))
+    zone = canvas.polygon(np.concatenate([jaw, line]), 3.5) * face * (1 - 0.9 * mouth)
     grain = cv2.GaussianBlur(rng.uniform(0.4, 1.0, _SIZE).astype(np.float32), (0, 0), 0.7)
     tone = 0.55 * look.hair + 0.45 * look.shadow
     canvas.lay(tone, zone * grain, 0.46 * look.stubble)

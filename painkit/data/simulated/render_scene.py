@@ -20,9 +20,9 @@ MARGIN: Final = 48
 
 def paint_wall(look: Look) -> NDArray[np.uint8]:
     """Background (240, 320, 3) RGB."""
-    canvas = Canvas(np.empty((240, 320, 3), np.float32), 0, 0, 1)
+    canvas = Canvas(np.empty((3, 240, 320), np.float32), 0, 0, 1)
     rng = np.random.default_rng(look.seed + 1)
-    canvas.pixels[:] = look.wall
+    canvas.planes[:] = look.wall[:, None, None]
     if look.wall_style == 1:  # door frame
         x = float(rng.choice([rng.uniform(10, 50), rng.uniform(240, 285)]))
         canvas.lay(look.wall * 0.72, canvas.polygon([(x, -5), (x + 46, -5), (x + 46, 250), (x, 250)], 1.5), 0.8)
@@ -38,17 +38,17 @@ def paint_wall(look: Look) -> NDArray[np.uint8]:
     canvas.lay((255, 252, 244), canvas.blob(70, 40, 130, 110), 0.34)
     canvas.lay((20, 20, 30), canvas.blob(330, 250, 130, 120), 0.30)
     grain = cv2.GaussianBlur(rng.normal(0, 4, (240, 320)).astype(np.float32), (0, 0), 1.0)
-    return np.asarray(np.clip(canvas.pixels + grain[..., None], 0, 255), dtype=np.uint8)
+    return np.ascontiguousarray(np.clip(canvas.planes + grain, 0, 255).transpose(1, 2, 0), dtype=np.uint8)
 
 
 def paint_torso(chin: float, look: Look) -> NDArray[np.uint8]:
     """Neck and shoulders, (240 + 2 MARGIN, 320 + 2 MARGIN, 4), premultiplied; `chin` is its y below the eyes."""
     size = (240 + 2 * MARGIN, 320 + 2 * MARGIN)
-    canvas = Canvas(np.zeros((*size, 4), np.float32), -ORIGIN[0] - MARGIN, -ORIGIN[1] - MARGIN, 1)
+    canvas = Canvas(np.zeros((4, *size), np.float32), -ORIGIN[0] - MARGIN, -ORIGIN[1] - MARGIN, 1)
     wide = 33.0 + 7 * look.male
     pit = chin + 34
     half = np.array([(-wide, chin - 40), (-wide + 1, chin + 4), (-wide - 3, chin + 16), (-wide - 20, chin + 25)])
-    neck = np.concatenate([half, half[::-1] * (-1, 1), [(wide + 20, pit + 60), (-wide - 20, pit + 60)]])
+    neck = np.concatenate([half, [(-wide - 20, pit + 60), (wide + 20, pit + 60)], half[::-1] * (-1, 1)])
     skin = canvas.polygon(neck)
     canvas.cover(look.skin * 0.95, skin)
     canvas.lay(look.shadow, canvas.blob(0, chin + 1, 34, 13) * skin, 0.62)
@@ -71,4 +71,4 @@ def paint_torso(chin: float, look: Look) -> NDArray[np.uint8]:
     canvas.lay(look.cloth * 0.45, canvas.strokes([spline(collar) + (0, 3.5)], 1.6, 0.7, taper=(1, 1)) * shirt, 0.8)
     for x in (-58.0, 52.0):
         canvas.lay(look.cloth * 0.5, canvas.stroke([(x, chin + 42), (1.15 * x, chin + 66)], 4, 2.5) * shirt, 0.4)
-    return np.asarray(np.clip(canvas.pixels, 0, 255), dtype=np.uint8)
+    return np.ascontiguousarray(np.clip(canvas.planes, 0, 255).transpose(1, 2, 0), dtype=np.uint8)
