@@ -1,1 +1,5 @@
 """Explorers for the notebook."""
+
+from painkit.widgets.landmark_explorer import LandmarkExplorer
+
+__all__ = ["LandmarkExplorer"]

@@ -203,10 +203,10 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
         return go.FigureWidget(grid)
 
     def _on_subject(self, _: object = None) -> None:
-        # One change of the sequence, not two: the handler runs when options and value are both new.
-        with self.sequence.hold_trait_notifications():
-            self.sequence.options = self._sequences[self.subject.value]
-            self.sequence.value = self._sequences[self.subject.value][0]
+        # New options bring a new value; drawn once, and also when two subjects' sequences share a name.
+        self.sequence.unobserve(self._on_sequence, "value")
+        self.sequence.options = self._sequences[self.subject.value]
+        self.sequence.observe(self._on_sequence, "value")
         self._on_sequence()
 
     def _on_sequence(self, _: object = None) -> None:

@@ -1,0 +1,237 @@
+"""DeepFaceLIFT's experiments: the rows of Table 1, and what each personal feature is worth (Fig. 4A)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pandas as pd
+from sklearn.base import clone
+from tqdm.auto import tqdm
+
+from painkit.data.cohort import Cohort
+from painkit.evaluation.labels import label_table
+from painkit.evaluation.protocols import Protocol
+from painkit.evaluation.published import published
+from painkit.evaluation.runs import Run, run
+from painkit.metrics import compare, evaluate, trivial_rows
+from painkit.models.deepfacelift import DeepFaceLIFT
+from painkit.models.hcrf import HCRF
+from painkit.models.mean_voting import MeanVoting
+from painkit.models.sequence_rnn import SequenceRNN
+
+__all__ = ["BEST_ROW", "Row", "feature_costs", "run_rows", "score_rows", "table_one_rows"]
+
+_PLACEMENTS: Final = {"none": "none", "third_layer": "3rd layer", "input": "input"}
+_LABELS: Final = (("vas", "opi"), ("vas",))
+_METRICS: Final = {"mae": "MAE", "icc(3,1)": "ICC(3,1)"}
+
+#: The setting with the lowest MAE and the highest ICC of the published table.
+BEST_ROW: Final = "DeepFaceLIFT, personal features 3rd layer, labels VAS+OPI, statistics VAS"
+
+
+class Row(NamedTuple):
+    """An estimator and the label, or labels, it is trained on."""
+
+    estimator: Any
+    target: str | tuple[str, ...]
+
+
+def _plus(names: Iterable[str]) -> str:
+    return "+".join(name.upper() for name in names)
+
+
+def table_one_rows(
+    *,
+    stage1: Mapping[str, Any] | None = None,
+    rnn: Mapping[str, Any] | None = None,
+    hcrf: Mapping[str, Any] | None = None,
+    random_state: int = 0,
+) -> dict[str, Row]:
+    """Return the estimators of Table 1 (Liu et al. 2017) under the names its published rows carry.
+
+    Parameters
+    ----------
+    stage1, rnn, hcrf : mapping, optional
+        Parameters that differ from the defaults, such as ``{"epochs": 10}``: of the stage-1 network (in
+        DeepFaceLIFT and mean voting), the recurrent network and the HCRF.
+    random_state : int
+        Seed of each.
+
+    Returns
+    -------
+    dict of str to Row
+        Nine settings of DeepFaceLIFT, six of mean voting, and the RNN and HCRF for each of their six cells.
+        The HCRF has one chain for each label, so a second label changes nothing for VAS: it gets none.
+    """
+    rows: dict[str, Row] = {}
+    cells = [(placement, labels) for placement in _PLACEMENTS for labels in _LABELS]
+    for placement, labels in cells:
+        shared = {"placement": placement, "labels": labels, "random_state": random_state, **(stage1 or {})}
+        for inputs in dict.fromkeys((labels, ("vas",))):
+            rows[f"DeepFaceLIFT, {_cell(placement, labels)}, statistics {_plus(inputs)}"] = Row(
+                DeepFaceLIFT(gp_inputs=inputs, **shared), labels
+            )
+        rows[f"NN-MV, {_cell(placement, labels)}"] = Row(MeanVoting(**shared), labels)
+    for placement, labels in cells:
+        # These have no third layer: personal features go in beside the landmarks.
+        where: dict[str, Any] = {
+            "placement": "none" if placement == "none" else "input",
+            "random_state": random_state,
+        }
+        rows[f"RNN, {_cell(placement, labels)}"] = Row(SequenceRNN(**where, **(rnn or {})), labels)
+        rows[f"HCRF, {_cell(placement, labels)}"] = Row(HCRF(**where, **(hcrf or {})), ("vas",))
+    return rows
+
+
+def _cell(placement: str, labels: tuple[str, ...]) -> str:
+    return f"personal features {_PLACEMENTS[placement]}, labels {_plus(labels)}"
+
+
+def run_rows(
+    rows: Mapping[str, Row],
+    cohort: Cohort,
+    protocol: Protocol,
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    seed: int = 0,
+    keep_models_of: Iterable[str] = (),
+) -> dict[str, Run]:
+    """Run every row on one protocol; rows whose estimators are equal are run once.
+
+    Parameters
+    ----------
+    rows : mapping of str to Row
+        As from `table_one_rows`.
+    cohort : Cohort
+    protocol : Protocol
+    out : path
+        Folder of the runs; done folds are read from it. Stage-1 networks are kept in it, too, so that
+        settings that share one train it once.
+    jobs, scheduler, seed
+        See `painkit.evaluation.run`.
+    keep_models_of : iterable of str
+        Rows whose fitted models are to be kept, for explaining them.
+
+    Returns
+    -------
+    dict of str to Run
+    """
+    kept = set(keep_models_of)
+    runs: dict[str, Run] = {}
+    memory = Path(out).absolute() / "stage1"
+    for name, (estimator, target) in (bar := tqdm(rows.items(), desc="rows", unit="row")):
+        bar.set_postfix_str(name, refresh=True)
+        prepared = clone(estimator)
+        if "memory" in prepared.get_params():
+            prepared.set_params(memory=memory)
+        runs[name] = run(
+            prepared,
+            cohort,
+            protocol,
+            target,
+            out,
+            jobs=jobs,
+            scheduler=scheduler,
+            seed=seed,
+            keep_models=name in kept,
+            progress=False,
+        )
+    return runs
+
+
+def score_rows(
+    runs: Mapping[str, Run],
+    cohort: Cohort,
+    protocol: Protocol,
+    *,
+    target: str = "vas",
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Score the rows and the trivial rows pooled over sequences, with the published value beside each.
+
+    Parameters
+    ----------
+    runs : mapping of str to Run
+        As from `run_rows`.
+    cohort, protocol
+        What they were run on; the train mean and median are those of its folds.
+    target : str
+        Which target is scored.
+    n_resamples, seed
+        Of the subject bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        row, and what `painkit.metrics.evaluate` returns (MAE on VAS 0-10 and ICC(3,1), average "pooled"), and
+        published (NaN where the paper has no such row).
+    """
+    tables = {
+        name: done.predictions[done.predictions["target"] == target].dropna(subset=["y_true"])
+        for name, done in runs.items()
+    } | trivial_rows(label_table(cohort, target, protocol))
+    scored = pd.concat(
+        [
+            evaluate(table, list(_METRICS), "pooled", n_resamples=n_resamples, seed=seed).assign(row=name)
+            for name, table in tables.items()
+        ],
+        ignore_index=True,
+    )
+    scored["metric"] = scored["metric"].map(_METRICS)
+    paper = published("deepfacelift")
+    values = paper[paper["table"] == "Table 1"].set_index(["row", "metric"])["value"]
+    keys = pd.MultiIndex.from_frame(scored[["row", "metric"]])
+    scored["published"] = values.reindex(keys).to_numpy()
+    return scored[["row", *(column for column in scored.columns if column != "row")]]
+
+
+def feature_costs(
+    best: DeepFaceLIFT,
+    cohort: Cohort,
+    protocol: Protocol,
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    seed: int = 0,
+    n_resamples: int = 10_000,
+) -> pd.DataFrame:
+    """Leave out one personal feature, or OPI, at a time, and report how the error changes (Fig. 4A).
+
+    Parameters
+    ----------
+    best : DeepFaceLIFT
+        The setting with everything in.
+    cohort, protocol, out, jobs, scheduler, seed
+        See `run_rows`.
+    n_resamples : int
+        Of the paired subject bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        left_out, and what `painkit.metrics.compare` returns: a is the MAE without it, b with all (VAS 0-10,
+        pooled), difference = a - b, with its interval paired over subjects.
+    """
+    everything = list(best.personal_features)
+    rows = {"nothing": Row(best, best.labels)}
+    for feature in everything:
+        remaining = tuple(name for name in everything if name != feature)
+        rows[feature] = Row(clone(best).set_params(personal_features=remaining), best.labels)
+    if "opi" in best.labels:
+        rows["OPI"] = Row(clone(best).set_params(labels=("vas",), gp_inputs=("vas",)), ("vas",))
+    runs = run_rows(rows, cohort, protocol, out, jobs=jobs, scheduler=scheduler, seed=seed)
+    tables = {name: done.predictions.query("target == 'vas'") for name, done in runs.items()}
+    full = tables.pop("nothing")
+    return pd.concat(
+        [
+            compare(table, full, "mae", n_resamples=n_resamples, seed=seed).assign(left_out=name)
+            for name, table in tables.items()
+        ],
+        ignore_index=True,
+    )
