@@ -123,6 +123,12 @@ class FrameStore:
     def __len__(self) -> int:
         return len(self.status)
 
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
     def __repr__(self) -> str:
         # Enters the keys of runs: what the crops are, not where they lie.
         return f"FrameStore({self.key})"

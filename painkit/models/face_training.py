@@ -1,0 +1,134 @@
+"""The training and the estimation loop that all nets on face crops share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from painkit.errors import PainkitError
+from painkit.faces.augmentation import Augmentation
+from painkit.models.acceleration import Acceleration
+from painkit.models.face_net import to_input
+from painkit.models.frames import FrameStore
+
+__all__ = ["estimate_crops", "parameter_groups", "train_on_crops"]
+
+
+def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Parameters with weight decay, and biases without, as in the released solver."""
+    named = list(net.named_parameters())
+    return [
+        {"params": [p for name, p in named if not name.endswith("bias")], "weight_decay": weight_decay},
+        {"params": [p for name, p in named if name.endswith("bias")], "weight_decay": 0.0},
+    ]
+
+
+def train_on_crops(
+    net: nn.Module,
+    loss: Callable[[Tensor, NDArray[np.intp]], list[Tensor]],
+    store: FrameStore,
+    rows: NDArray[np.intp],
+    batches: Iterable[NDArray[np.intp]],
+    optimizer: torch.optim.Optimizer,
+    *,
+    acceleration: Acceleration,
+    augmentation: Augmentation,
+    seed: int,
+    progress: bool | int = False,
+) -> NDArray[np.float64]:
+    """Train a net for as many iterations as there are batches.
+
+    Parameters
+    ----------
+    net : Module
+        On the device already.
+    loss : callable
+        ``loss(images, positions)`` gives weighted terms whose sum is minimised.
+    store, rows : FrameStore, (n,) int array
+        Position i of the training set is row ``rows[i]`` of the store.
+    batches : iterable of int arrays
+        Positions in the training set.
+    optimizer : Optimizer
+    acceleration, augmentation : see there
+    seed : int
+        Of augmentation and dropout.
+    progress : bool or int
+        Show a bar; the number of iterations gives it an end.
+
+    Returns
+    -------
+    (n_iterations, n_terms) array
+        The terms at each iteration.
+
+    Raises
+    ------
+    PainkitError
+        When the loss is no longer finite.
+    """
+    history: list[list[float]] = []
+    generator = torch.Generator().manual_seed(seed)
+    scaler = acceleration.scaler()
+    net.train()
+    with torch.random.fork_rng(devices=_cuda_devices(acceleration)):
+        torch.manual_seed(seed)
+        for positions in tqdm(batches, total=int(progress) or None, disable=not progress, desc="training"):
+            images = augmentation(to_input(store.batch(rows[positions]), acceleration.device), generator)
+            with acceleration.autocast():
+                terms = loss(images, positions)
+            optimizer.zero_grad(set_to_none=True)
+            scaler.scale(torch.stack(terms).sum()).backward()  # type: ignore[no-untyped-call]
+            scaler.step(optimizer)
+            scaler.update()
+            history.append([float(term.detach()) for term in terms])
+            if not all(math.isfinite(term) for term in history[-1]):
+                raise PainkitError(
+                    f"training diverged at iteration {len(history)}: loss {history[-1]}",
+                    expected="a smaller learning rate",
+                )
+    return np.array(history)
+
+
+@torch.inference_mode()
+def estimate_crops(
+    function: Callable[[Tensor], Tensor],
+    net: nn.Module,
+    crops: Callable[[slice], NDArray[np.uint8]],
+    n: int,
+    *,
+    acceleration: Acceleration,
+    batch_size: int = 128,
+) -> NDArray[np.float32]:
+    """Apply a function of a net to n crops, in evaluation mode.
+
+    Parameters
+    ----------
+    function : callable
+        Of images (b, 3, height, width); gives (b, ...).
+    net : Module
+        Set to evaluation mode.
+    crops : callable
+        Gives the uint8 crops of a slice of 0..n.
+    n : int
+
+    Returns
+    -------
+    (n, ...) float32 array
+    """
+    net.eval()
+    parts = []
+    # An empty batch still goes through the net, so that no frames give an array of the right shape.
+    for start in range(0, max(n, 1), batch_size):
+        images = to_input(crops(slice(start, min(start + batch_size, n))), acceleration.device)
+        with acceleration.autocast():
+            parts.append(function(images).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def _cuda_devices(acceleration: Acceleration) -> list[torch.device]:
+    return [acceleration.device] if acceleration.device.type == "cuda" else []
