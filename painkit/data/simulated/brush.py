@@ -93,23 +93,28 @@ class Canvas:
         plane[mask.window] = mask.values
         return plane
 
-    def _window(self, at: Points, margin: float) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom of the pixels around `at` (in pixels)."""
+    def _window(self, x0: float, y0: float, x1: float, y1: float, margin: float) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of a box (in pixels) grown by a margin, cut to the picture."""
         h, w = self.planes.shape[1:]
-        x0, y0 = at.min(axis=0)
-        x1, y1 = at.max(axis=0)
         left, top = min(max(int(x0 - margin), 0), w - 1), min(max(int(y0 - margin), 0), h - 1)
         return left, top, min(max(int(x1 + margin) + 2, left + 1), w), min(max(int(y1 + margin) + 2, top + 1), h)
 
     def polygons(self, outlines: list[Points], blur: float = 0.0) -> Mask:
         """Union of filled outlines; `blur` is the Gaussian's standard deviation in units."""
-        pixels = [(np.asarray(outline) - self._origin) * self.scale for outline in outlines]
-        left, top, right, bottom = self._window(np.concatenate(pixels), 3 * blur * self.scale + 1)
+        fine = self.scale * 2**_SHIFT
+        fixed = [np.rint((outline - self._origin) * fine).astype(np.int32) for outline in outlines]
+        x, y, w, h = cv2.boundingRect(fixed[0] if len(fixed) == 1 else np.concatenate(fixed))
+        corners = (x / 2**_SHIFT, y / 2**_SHIFT, (x + w) / 2**_SHIFT, (y + h) / 2**_SHIFT)
+        left, top, right, bottom = self._window(*corners, 3 * blur * self.scale + 1)
         mask = np.zeros((bottom - top, right - left), np.uint8)
-        for outline in pixels:
-            fixed = np.rint((outline - (left, top)) * 2**_SHIFT).astype(np.int32)
-            cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, _SHIFT)
-        return self._soft(mask, blur, top, left)
+        shift = np.array([left, top], np.int32) * 2**_SHIFT
+        for outline in fixed:
+            # One by one: together, overlapping shapes would cancel out.
+            cv2.fillPoly(mask, [outline - shift], 255, cv2.LINE_AA, _SHIFT)
+        soft = np.multiply(mask, np.float32(1 / 255), dtype=np.float32)
+        if blur > 0:
+            soft = cv2.GaussianBlur(soft, (0, 0), blur * self.scale, borderType=cv2.BORDER_REPLICATE)
+        return Mask(soft, top, left)
 
     def polygon(self, outline: ArrayLike, blur: float = 0.0) -> Mask:
         """One filled outline (n, 2)."""
@@ -132,8 +137,8 @@ class Canvas:
         cx, cy = ((np.array([x, y]) - self._origin) * self.scale).tolist()
         rx, ry = rx * self.scale, ry * self.scale
         reach = 3.2 * (max(rx, ry) if angle else 1)
-        span = np.array([[cx, cy]]) + np.array([[-1], [1]]) * ((reach, reach) if angle else (reach * rx, reach * ry))
-        left, top, right, bottom = self._window(span, 0)
+        wide, high = (reach, reach) if angle else (reach * rx, reach * ry)
+        left, top, right, bottom = self._window(cx - wide, cy - high, cx + wide, cy + high, 0)
         dx = np.arange(left, right, dtype=np.float32) - np.float32(cx)
         dy = np.arange(top, bottom, dtype=np.float32) - np.float32(cy)
         if not angle:
@@ -145,11 +150,6 @@ class Canvas:
     def ellipse(self, x: float, y: float, rx: float, ry: float, blur: float = 0.0) -> Mask:
         """Filled ellipse."""
         return self.polygons([_CIRCLE * (rx, ry) + (x, y)], blur)
-
-    def _soft(self, mask: NDArray[np.uint8], blur: float, top: int, left: int) -> Mask:
-        if blur > 0:
-            mask = cv2.GaussianBlur(mask, (0, 0), blur * self.scale, borderType=cv2.BORDER_REPLICATE)
-        return Mask(np.multiply(mask, np.float32(1 / 255), dtype=np.float32), top, left)
 
     def lay(self, color: ArrayLike, mask: Mask, strength: float = 1.0) -> None:
         """Blend `color` (3 values, 0-255) into what is there, through a mask."""

@@ -32,7 +32,7 @@ Points = NDArray[np.float64]
 _HEIGHT, _WIDTH = 240, 320
 _STEP: Final = 4  # grid of the bending field, pixels of the image and units of the head alike
 _FINE: Final = 3  # features are drawn this many times larger and then averaged
-_TURNS: Final = 7  # fixed-point steps that invert the bending field
+_TURNS: Final = 5  # fixed-point steps that invert the bending field
 # The skin does not follow the upper lids (they glide over the eye) nor the inner lips (they part).
 _BENDING: Final = np.setdiff1d(np.arange(106), [37, 38, 43, 44, *range(60, 66)])
 
@@ -100,7 +100,7 @@ class Renderer:
         teeth = self._teeth.copy()
         # The chin raiser lifts skin, not teeth.
         teeth[14:, 1] += max(float(jaw[1]), 0.0)
-        eyes = self._rest[[36, 39, 42, 45]].reshape(2, 2, 3).mean(axis=1) + (0.0, -0.7, 4.0)
+        eyes = self._rest[[36, 39, 42, 45]].reshape(2, 2, 3).mean(axis=1) + (0.0, -1.1, 4.0)
         flat = project(np.concatenate([solid, teeth, eyes])[None], pose[None])[0]
         image = self._scene(pose)
         self._lay_head(image, self._texture(aus), flat[:106])
@@ -184,8 +184,10 @@ class _Close:
 
 def _over(layer: Image, below: Image) -> Image:
     """Lay premultiplied RGBA over RGB."""
-    clear = cv2.cvtColor(255 - layer[..., 3], cv2.COLOR_GRAY2RGB)
-    return np.asarray(cv2.add(cv2.multiply(below, clear, scale=1 / 255), np.ascontiguousarray(layer[..., :3])), dtype=np.uint8)
+    alpha = cv2.extractChannel(layer, 3)
+    clear = cv2.cvtColor(cv2.bitwise_not(alpha, dst=alpha), cv2.COLOR_GRAY2RGB)
+    kept = cv2.multiply(below, clear, dst=clear, scale=1 / 255)
+    return np.asarray(cv2.add(kept, cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), dst=kept), dtype=np.uint8)
 
 
 @lru_cache(maxsize=8)

@@ -50,7 +50,7 @@ def draw_eye(canvas: Canvas, six: Points, centre: Points, look: Look, size: floa
         for corner in (six[0], six[3]):
             canvas.lay((196, 138, 128), canvas.blob(corner[0], corner[1], 2.6 * size, 2.2 * size) * hole, 0.6)
         x, y = centre
-        iris = canvas.ellipse(x, y, 4.5 * size, 4.5 * size, 0.28 * size) * hole
+        iris = canvas.ellipse(x, y, 4.7 * size, 4.7 * size, 0.28 * size) * hole
         canvas.lay(look.iris * 0.45, iris)
         canvas.lay(look.iris, canvas.ellipse(x, y, 3.7 * size, 3.7 * size, 0.4 * size) * hole, 0.9)
         canvas.lay(look.iris * 0.7 + 70, canvas.blob(x + 0.8 * size, y + 1.9 * size, 1.8 * size, 1.2 * size) * iris, 0.55)
@@ -100,7 +100,7 @@ def draw_mouth(canvas: Canvas, points: Points, teeth: Points, look: Look, size: 
             seams = [np.stack([a, b]) for a, b in zip(teeth[rows[0]][1:-1], teeth[rows[1]][1:-1], strict=True)]
             canvas.lay((120, 92, 84), canvas.strokes(seams, 0.5 * size, 0.2 * size, taper=(1, 1)) * band, 0.35)
         # the lips' shadow, and the dark of the corners
-        canvas.lay((40, 12, 14), canvas.strokes([inner_top + (0, 0.8 * size)], 2.4 * size, 0.8 * size) * cavity, 0.5)
+        canvas.lay((40, 12, 14), canvas.strokes([inner_top + (0, 0.6 * size)], 1.8 * size, 0.7 * size) * cavity, 0.4)
         for corner in (points[48], points[54]):
             canvas.lay((46, 14, 16), canvas.blob(corner[0], corner[1], 6.5 * size, 7 * size) * cavity, 0.75)
     upper = canvas.polygon(np.concatenate([top, inner_top[::-1]]), 0.35 * size)

@@ -46,7 +46,7 @@ def _pt(flat: Points, i: int, dx: float = 0.0, dy: float = 0.0) -> tuple[float, 
 def _fold(flat: Points, end: float) -> list[tuple[float, float]]:
     """Nasolabial fold from the nostril's wing to beside the mouth; `end` 0-1 says how far down."""
     full = [
-        _pt(flat, 31, -3.5, -3), _pt(flat, 31, -8.5, 4), _pt(flat, 48, -4.0, -9), _pt(flat, 48, -7.0, 0), _pt(flat, 48, -6.0, 7),
+        _pt(flat, 31, -3.5, -3), _pt(flat, 31, -8.5, 3.5), _pt(flat, 48, -5.5, -9), _pt(flat, 48, -9.5, 0), _pt(flat, 48, -10.0, 7),
     ]  # fmt: skip
     curve = spline(full)
     keep = curve[: max(6, int(len(curve) * end))]
@@ -83,13 +83,13 @@ def unit_furrows(flat: Points) -> dict[int, Furrows]:
         f[9].line([(-w, root + dy - 1.5), (0, root + dy + 0.8), (w, root + dy - 1.5)], 1.6, 0.72, 0.5, twin=False)
     f[9].line([(-4.5, root + 6), (-8.5, root + 10.5), (-12.5, root + 13)], 1.5, 0.62, 0.5)
     f[9].line([(-5.0, root + 12), (-9.0, root + 17), (-13, root + 20)], 1.5, 0.55, 0.5)
-    f[9].line(_fold(flat, 0.55), 2.3, 0.75)
+    f[9].line(_fold(flat, 0.55), 2.2, 0.42, 0.9)
     f[9].blob(-15, float(flat[82, 1]), 4.5, 4, 0.5, -0.28)
     f[9].line([(-4, inner[1] - 3), (-3.6, inner[1] + 4)], 1.7, 0.5)
-    f[10].line(_fold(flat, 0.72), 2.5, 0.85)
+    f[10].line(_fold(flat, 0.75), 2.3, 0.58, 0.9)
     f[10].blob(-22, float(flat[31, 1]) + 2, 5, 6, 0.6, -0.35)
     f[10].blob(-10, float(flat[50, 1]) - 4, 4, 3, 0, -0.15)
-    f[12].line(_fold(flat, 1.0), 2.4, 0.70)
+    f[12].line(_fold(flat, 0.9), 2.2, 0.55, 0.9)
     f[12].blob(_pt(flat, 80)[0] + 2, _pt(flat, 80)[1] + 4, 9, 7, 0, -0.40)
     corner = _pt(flat, 48)
     f[12].line([(corner[0] - 1.5, corner[1] - 4), (corner[0] - 2.8, corner[1]), (corner[0] - 1.5, corner[1] + 4)], 1.6, 0.6)
@@ -99,8 +99,8 @@ def unit_furrows(flat: Points) -> dict[int, Furrows]:
     f[15].blob(corner[0] + 7, corner[1] + 13, 5, 3, 0, -0.18)
     boss, groove = float(flat[88, 1]), float(flat[89, 1])
     f[17].line([(-11, groove + 2.2), (-5, groove - 0.3), (5, groove - 0.3), (11, groove + 2.2)], 2.4, 0.8, twin=False)
-    for x, y, r in ((-3, 3, 1.1), (-6.5, 0, 1.0), (-7, 5, 1.0), (-2.5, -2, 0.9), (-10, 3, 1.0), (-4, 8, 1.0), (-9, 8, 0.9)):
-        f[17].blob(x, boss + y, r, r, 0, 0.50)
+    for x, y, r in ((-2.6, 1, 1.5), (-6.8, -1, 1.4), (-7.2, 4, 1.5), (-3, 6, 1.4), (-11, 2, 1.3)):
+        f[17].blob(x, boss + y, r, 0.8 * r, 0, 0.34)
     f[17].blob(-5, boss + 2.0, 5, 4, 0, -0.20)
     f[20].line([(corner[0] - 5, corner[1] - 6), (corner[0] - 6.5, corner[1]), (corner[0] - 5, corner[1] + 7)], 1.9, 0.7)
     f[20].line([(corner[0] - 9, corner[1] - 3), (corner[0] - 10.5, corner[1] + 2), (corner[0] - 9, corner[1] + 7)], 1.5, 0.42)

@@ -21,7 +21,10 @@ def _skull(flat: Points, grow: float, down: int) -> Points:
     middle = np.array([0.0, -20.0])
     away = ring - middle
     away /= np.linalg.norm(away, axis=1, keepdims=True)
-    return np.asarray(ring + grow * away)
+    ring = ring + grow * away
+    if down == 1:  # cut short: sideburns in front of the ears
+        ring = np.concatenate([[(-56.0, 9.0), (-60.0, -8.0)], ring, [(60.0, -8.0), (56.0, 9.0)]])
+    return np.asarray(ring)
 
 
 def _strands(canvas: Canvas, mask: Mask, look: Look, rng: np.random.Generator, curves: list[Points]) -> None:
@@ -84,14 +87,14 @@ def _hairline(flat: Points, look: Look) -> Points:
         up = 19.0 * look.bald
         corner = 0.72 * look.bald
         if look.hair_style == 0:  # straight fringe edge
-            line = [(-57, -8), (-53, -30), (-45, top + 6 - up), (-22, top + 3 - up), (0, top + 2 - up * 0.8), (22, top + 3 - up),
-                    (45, top + 6 - up), (53, -30), (57, -8)]  # fmt: skip
+            line = [(-53, 9), (-53.5, -14), (-50, -34), (-43, top + 6 - up), (-22, top + 3 - up), (0, top + 2 - up * 0.8), (22, top + 3 - up),
+                    (43, top + 6 - up), (50, -34), (53.5, -14), (53, 9)]  # fmt: skip
         elif look.hair_style == 1:  # parted to the side
-            line = [(-57, -8), (-54, -30), (-44, top + 8 - up), (-30, top - 1 - up), (-8, top + 6 - up), (18, top + 9 - up),
-                    (42, top + 11 - up), (53, -28), (57, -8)]  # fmt: skip
+            line = [(-53, 9), (-53.5, -14), (-50, -34), (-43, top + 8 - up), (-30, top - 1 - up), (-8, top + 6 - up), (18, top + 9 - up),
+                    (42, top + 11 - up), (50, -34), (53.5, -14), (53, 9)]  # fmt: skip
         else:  # receding at the temples
-            line = [(-57, -6), (-54, -30), (-42, top - 4 - up * (1 + corner)), (-20, top - 5 - up), (0, top + 4 - up * 0.6),
-                    (20, top - 5 - up), (42, top - 4 - up * (1 + corner)), (54, -30), (57, -6)]  # fmt: skip
+            line = [(-53, 9), (-53.5, -14), (-50, -34), (-40, top - 4 - up * (1 + corner)), (-20, top - 5 - up), (0, top + 4 - up * 0.6),
+                    (20, top - 5 - up), (40, top - 4 - up * (1 + corner)), (50, -34), (53.5, -14), (53, 9)]  # fmt: skip
     elif look.hair_style == 0:  # parted in the middle
         line = [(-60, 26), (-55, -6), (-45, -34), (-22, top + 4), (0, top - 12), (22, top + 4), (45, -34), (55, -6), (60, 26)]
     elif look.hair_style == 1:  # fringe
@@ -100,8 +103,12 @@ def _hairline(flat: Points, look: Look) -> Points:
     elif look.hair_style == 2:  # swept from a side parting
         line = [(-60, 24), (-55, -8), (-44, -36), (-28, top - 8), (-6, top + 2), (22, brow - 14), (45, brow - 2), (55, 0), (61, 24)]
     else:  # drawn back
-        line = [(-57, -4), (-53, -28), (-42, top + 8), (-20, top - 2), (0, top - 4), (20, top - 2), (42, top + 8), (53, -28), (57, -4)]
-    return np.array(line, dtype=float)
+        line = [(-53, 6), (-53, -14), (-50, -32), (-41, top + 8), (-20, top - 2), (0, top - 4), (20, top - 2), (41, top + 8), (50, -32), (53, -14), (53, 6)]
+    edge = np.array(line, dtype=float)
+    order = [98, 96, 95, 97, 99]
+    skull = np.interp(edge[:, 0], flat[order, 0], flat[order, 1])
+    edge[:, 1] = np.maximum(edge[:, 1], skull + 7)
+    return edge
 
 
 def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -124,12 +131,12 @@ def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generato
     canvas.cover(look.hair, mask)
     parting = np.array({1: (-28.0, -84.0), 2: (-28.0, -86.0)}.get(look.hair_style, (0.0, -88.0)))
     curves = []
-    for _ in range(150):
+    for _ in range(260):
         target = line[rng.integers(len(line))] + rng.normal(0, 1.5, 2)
         start = parting + rng.normal(0, (9, 3))
         bend = 0.5 * (start + target) + np.array([np.sign(target[0] - start[0]) * 13, -9.0]) * rng.uniform(0.3, 1.2)
         curves.append(spline([start, bend, target]))
-    for _ in range(90):
+    for _ in range(180):
         k = rng.integers(2, len(outer) - 2)
         start = parting + rng.normal(0, (14, 3))
         bend = 0.5 * (start + outer[k]) * (1.1, 1.06)

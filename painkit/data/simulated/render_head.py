@@ -50,7 +50,7 @@ def paint_head(rest: Points, look: Look) -> tuple[Plane, Plane]:
     rng = np.random.default_rng(look.seed)
     flat = rest[:, :2]
     chin = flat[8]
-    canvas.cover((30, 16, 12), canvas.blob(0, chin[1] + 4, 24, 11) * 0.42)  # shadow on the neck
+    canvas.cover((30, 16, 12), canvas.blob(0, chin[1] - 2, 27, 10) * 0.6)  # shadow on the neck
     back_hair(canvas, flat, look, rng)
     _ears(canvas, flat, look)
     shape = canvas.polygon(_head_outline(rest))
@@ -201,6 +201,6 @@ def _brows(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator) -
             i = int(at * (len(middle) - 1))
             root = middle[i] + (0, half[i, 0] * rng.uniform(-0.8, 1.0))
             length = (2.5 + 1.5 * look.male) * rng.uniform(0.7, 1.2)
-            lean = np.array([-inwards * np.interp(at, (0, 0.75, 1), (1.0, 0.8, 0.25)), -np.interp(at, (0, 1), (0.0, 0.9))])
+            lean = np.array([-inwards * np.interp(at, (0, 0.75, 1), (1.0, 0.8, 0.25)), np.interp(at, (0, 0.4, 1), (0.45, -0.15, -0.75))])
             hairs.append(np.array([root, root + 0.5 * length * lean, root + length * lean]))
         canvas.lay(look.brow * 0.8, canvas.strokes(hairs, 0.7, 0.25), 0.75)
