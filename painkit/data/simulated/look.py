@@ -96,7 +96,7 @@ def look_of(person: Person) -> Look:
     deep = {"pale-fair": 0.0, "fair-olive": 0.35, "olive-dark": 0.75 + 0.25 * tone}[person.complexion]
     shadow = skin * np.array([0.60, 0.46, 0.42], np.float32)
     light = skin + (255 - skin) * np.float32(0.62 - 0.2 * deep)
-    redness = np.array([0.80, 0.50, 0.50], np.float32) if male else np.array([0.84, 0.45, 0.47], np.float32)
+    redness = np.array([0.80, 0.50, 0.50], np.float32) if male else np.array([0.85, 0.50, 0.51], np.float32)
     lip = skin * (redness + np.float32(0.06 * deep))
     grey = rng.uniform(*_GREY[person.age])
     hair = pick(_HAIR[person.complexion])

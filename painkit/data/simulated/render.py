@@ -31,7 +31,7 @@ Image = NDArray[np.uint8]
 Points = NDArray[np.float64]
 _HEIGHT, _WIDTH = 240, 320
 _STEP: Final = 4  # grid of the bending field, pixels of the image and units of the head alike
-_FINE: Final = 3  # features are drawn this many times larger and then averaged
+_FINE: Final = 2  # features are drawn this many times larger and then averaged
 _TURNS: Final = 5  # fixed-point steps that invert the bending field
 # The skin does not follow the upper lids (they glide over the eye) nor the inner lips (they part).
 _BENDING: Final = np.setdiff1d(np.arange(106), [37, 38, 43, 44, *range(60, 66)])

@@ -29,9 +29,16 @@ def _skull(flat: Points, grow: float, down: int) -> Points:
 
 def _strands(canvas: Canvas, mask: Mask, look: Look, rng: np.random.Generator, curves: list[Points]) -> None:
     """Light and dark strands along curves, only on the mask."""
-    for share, color, strength in ((0.5, look.hair * 0.62, 0.55), (0.5, look.hair * 0.75 + 62, 0.35)):
-        chosen = [c for c in curves if rng.random() < share]
-        canvas.lay(np.clip(color, 0, 255), canvas.strokes(chosen, 1.3, 0.5) * mask, strength)
+    order = rng.permutation(len(curves))
+    tones = (
+        (look.hair * 0.58, 2.2, 0.30),
+        (look.hair * 0.80 + 50, 2.0, 0.26),
+        (look.hair * 0.50, 0.8, 0.42),
+        (look.hair * 0.80 + 62, 0.8, 0.36),
+    )
+    for k, (color, width, strength) in enumerate(tones):
+        chosen = [curves[i] for i in order[k :: len(tones)]]
+        canvas.lay(np.clip(color, 0, 255), canvas.strokes(chosen, width, 0.3 * width) * mask, strength)
 
 
 def _rim(canvas: Canvas, mask: Mask, depth: float) -> Mask:
@@ -68,7 +75,7 @@ def back_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator
         lock = canvas.polygon(spline(np.concatenate([top, side]), closed=True))
         canvas.cover(look.hair * 0.86, lock)
         curves = []
-        for x in np.linspace(42, wide, 16):
+        for x in np.linspace(42, wide, 22):
             wave = rng.normal(0, 1.2) + (3.0 if style == 2 else 0.8) * np.sin(np.arange(5) * 1.7 + rng.uniform(0, 2))
             xs = -sign * (np.array([x, x + 2, x + 1, x - 2, x - 5]) + wave)
             curves.append(spline(np.stack([xs, np.linspace(-30, end, 5)], axis=1)))
@@ -131,12 +138,12 @@ def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generato
     canvas.cover(look.hair, mask)
     parting = np.array({1: (-28.0, -84.0), 2: (-28.0, -86.0)}.get(look.hair_style, (0.0, -88.0)))
     curves = []
-    for _ in range(260):
+    for _ in range(110):
         target = line[rng.integers(len(line))] + rng.normal(0, 1.5, 2)
         start = parting + rng.normal(0, (9, 3))
         bend = 0.5 * (start + target) + np.array([np.sign(target[0] - start[0]) * 13, -9.0]) * rng.uniform(0.3, 1.2)
         curves.append(spline([start, bend, target]))
-    for _ in range(180):
+    for _ in range(110):
         k = rng.integers(2, len(outer) - 2)
         start = parting + rng.normal(0, (14, 3))
         bend = 0.5 * (start + outer[k]) * (1.1, 1.06)

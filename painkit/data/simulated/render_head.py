@@ -50,7 +50,8 @@ def paint_head(rest: Points, look: Look) -> tuple[Plane, Plane]:
     rng = np.random.default_rng(look.seed)
     flat = rest[:, :2]
     chin = flat[8]
-    canvas.cover((30, 16, 12), canvas.blob(0, chin[1] - 2, 27, 10) * 0.6)  # shadow on the neck
+    neck = canvas.polygon([(-33, 40), (33, 40), (31, chin[1] + 30), (-31, chin[1] + 30)], 1.5)
+    canvas.cover((30, 16, 12), canvas.blob(0, chin[1] - 2, 27, 10) * neck * 0.6)  # shadow on the neck
     back_hair(canvas, flat, look, rng)
     _ears(canvas, flat, look)
     shape = canvas.polygon(_head_outline(rest))
@@ -147,13 +148,13 @@ def _nose(canvas: Canvas, flat: Points, look: Look) -> None:
         canvas.lay(look.shadow * 0.8, canvas.stroke(crease, 1.5, 0.55), 0.62 if sign > 0 else 0.5)
         nostril = canvas.polygon(
             spline(
-                np.array([(2.0, 1.2), (3.6, -0.6), (7.2, -1.0), (8.6, 0.8), (6.0, 1.9)]) * (sign * wing_x / 13, 1)
+                np.array([(2.4, 1.2), (3.8, -0.3), (6.8, -0.7), (8.0, 0.7), (5.8, 1.6)]) * (sign * wing_x / 13, 1)
                 + (0, wing_y + 4.0),
                 closed=True,
             ),
             0.45,
         )
-        canvas.lay(look.shadow * 0.32, nostril, 0.85)
+        canvas.lay(look.shadow * 0.4, nostril, 0.8)
     canvas.lay(look.light, canvas.blob(-1.4, tip[1] - 0.5, 3.2, 2.6), 0.62)
     canvas.lay(look.shadow, canvas.stroke([(-5, base[1] - 2.2), (0, base[1] + 0.4), (5, base[1] - 2.2)], 1.2, 0.6), 0.45)
 
