@@ -112,7 +112,7 @@ class Canvas:
             # One by one: together, overlapping shapes would cancel out.
             cv2.fillPoly(mask, [outline - shift], 255, cv2.LINE_AA, _SHIFT)
         soft = np.multiply(mask, np.float32(1 / 255), dtype=np.float32)
-        if blur > 0:
+        if blur * self.scale > 0.4:  # edges are anti-aliased anyway
             soft = cv2.GaussianBlur(soft, (0, 0), blur * self.scale, borderType=cv2.BORDER_REPLICATE)
         return Mask(soft, top, left)
 
@@ -154,18 +154,25 @@ class Canvas:
     def lay(self, color: ArrayLike, mask: Mask, strength: float = 1.0) -> None:
         """Blend `color` (3 values, 0-255) into what is there, through a mask."""
         amount = mask.values * np.float32(strength)
-        part = self.planes[(slice(None), *mask.window)]
-        for plane, tone in zip(part, np.asarray(color, dtype=np.float32), strict=False):
-            # On premultiplied planes nothing sticks where nothing is.
-            change = part[3] * (tone / np.float32(255)) - plane if len(part) == 4 else tone - plane
-            change *= amount
-            plane += change
+        rows, columns = mask.window
+        part = self.planes[:3, rows, columns]
+        tone = np.asarray(color, dtype=np.float32)[:, None, None]
+        if len(self.planes) == 4:  # premultiplied: nothing sticks where nothing is
+            tone = tone * (self.planes[3, rows, columns] / np.float32(255))
+        change = tone - part
+        change *= amount
+        part += change
+
+    def merge(self, planes: Plane, mask: Mask) -> None:
+        """Blend another picture of the same size into this one through a mask."""
+        at = (slice(None), *mask.window)
+        self.planes[at] += (planes[at] - self.planes[at]) * mask.values
 
     def cover(self, color: ArrayLike, mask: Mask) -> None:
         """Put an opaque shape of `color` on a picture with alpha."""
         part = self.planes[(slice(None), *mask.window)]
-        for plane, tone in zip(part, np.append(np.asarray(color, np.float32), np.float32(255)), strict=True):
-            plane += (tone - plane) * mask.values
+        tone = np.append(np.asarray(color, np.float32), np.float32(255))[:, None, None]
+        part += (tone - part) * mask.values
 
 
 _CIRCLE = np.stack([np.cos(np.arange(28) * np.pi / 14), np.sin(np.arange(28) * np.pi / 14)], axis=1)
@@ -173,16 +180,16 @@ _CIRCLE = np.stack([np.cos(np.arange(28) * np.pi / 14), np.sin(np.arange(28) * n
 
 @lru_cache(maxsize=256)
 def _half_width(n: int, width: float, taper: tuple[float, float]) -> Points:
-    t = np.linspace(0, 1, n)[:, None]
+    t = np.linspace(0, 1, n)
     ends = taper[0] * (1 - t) + taper[1] * t
     return 0.5 * width * (ends + (1 - ends) * np.sqrt(np.sin(np.pi * t)))
 
 
 def _ribbon(curve: Points, width: float, taper: tuple[float, float]) -> Points:
     """Outline of a stroke along a curve."""
-    along = np.empty_like(curve)
-    along[1:-1] = curve[2:] - curve[:-2]
-    along[0], along[-1] = curve[1] - curve[0], curve[-1] - curve[-2]
-    along /= np.maximum(np.hypot(along[:, :1], along[:, 1:]), 1e-6)
-    side = _half_width(len(curve), width, taper) * along[:, ::-1] * (-1, 1)
-    return np.concatenate([curve + side, (curve - side)[::-1]])
+    z = np.ascontiguousarray(curve, dtype=float).view(complex)[:, 0]
+    along = np.empty_like(z)
+    along[1:-1] = z[2:] - z[:-2]
+    along[0], along[-1] = z[1] - z[0], z[-1] - z[-2]
+    side = 1j * along * (_half_width(len(z), width, taper) / np.maximum(np.abs(along), 1e-6))
+    return np.concatenate([z + side, (z - side)[::-1]]).view(float).reshape(-1, 2)

@@ -44,19 +44,18 @@ def draw_eye(canvas: Canvas, six: Points, centre: Points, look: Look, size: floa
     opening = float(six[4:, 1].mean() - six[1:3, 1].mean()) / size
     outline = np.concatenate([upper, lower[1:-1]])
     if opening > 0.4:
-        hole = canvas.polygon(outline, 0.25 * size)
-        white = np.array([240, 236, 232], np.float32) - np.float32(14 * look.age)
-        canvas.lay(white, hole)
+        ball = Canvas(np.empty_like(canvas.planes), canvas.x0, canvas.y0, canvas.scale)
+        ball.planes[:] = np.array([240, 236, 232], np.float32)[:, None, None] - np.float32(14 * look.age)
         for corner in (six[0], six[3]):
-            canvas.lay((196, 138, 128), canvas.blob(corner[0], corner[1], 2.6 * size, 2.2 * size) * hole, 0.6)
+            ball.lay((196, 138, 128), ball.blob(corner[0], corner[1], 2.6 * size, 2.2 * size), 0.6)
         x, y = centre
-        iris = canvas.ellipse(x, y, 4.7 * size, 4.7 * size, 0.28 * size) * hole
-        canvas.lay(look.iris * 0.45, iris)
-        canvas.lay(look.iris, canvas.ellipse(x, y, 3.7 * size, 3.7 * size, 0.4 * size) * hole, 0.9)
-        canvas.lay(look.iris * 0.7 + 70, canvas.blob(x + 0.8 * size, y + 1.9 * size, 1.8 * size, 1.2 * size) * iris, 0.55)
-        canvas.lay((14, 11, 11), canvas.ellipse(x, y, 1.9 * size, 1.9 * size, 0.25 * size) * hole)
-        canvas.lay((40, 24, 22), canvas.strokes([upper + (0, 0.9 * size)], 2.6 * size, 0.8 * size) * hole, 0.55)
-        canvas.lay((255, 255, 255), canvas.ellipse(x - 1.5 * size, y - 1.6 * size, 0.95 * size, 0.95 * size, 0.2 * size) * hole, 0.95)
+        ball.lay(look.iris * 0.45, ball.ellipse(x, y, 4.7 * size, 4.7 * size, 0.28 * size))
+        ball.lay(look.iris, ball.ellipse(x, y, 3.7 * size, 3.7 * size, 0.4 * size), 0.9)
+        ball.lay(look.iris * 0.7 + 70, ball.blob(x + 0.8 * size, y + 1.9 * size, 1.5 * size, 0.9 * size), 0.55)
+        ball.lay((14, 11, 11), ball.ellipse(x, y, 1.9 * size, 1.9 * size, 0.25 * size))
+        ball.lay((40, 24, 22), ball.strokes([upper + (0, 0.9 * size)], 2.6 * size, 0.8 * size), 0.55)
+        ball.lay((255, 255, 255), ball.ellipse(x - 1.5 * size, y - 1.6 * size, 0.95 * size, 0.95 * size), 0.95)
+        canvas.merge(ball.planes, canvas.polygon(outline, 0.25 * size))
         canvas.lay((214, 150, 138), canvas.strokes([lower], 0.9 * size, 0.3 * size), 0.45)
     lash = np.array([34, 22, 18], np.float32) if look.age < 1 else np.array([62, 46, 40], np.float32)
     width = (2.1 - 0.5 * look.male) * size
@@ -89,20 +88,20 @@ def draw_mouth(canvas: Canvas, points: Points, teeth: Points, look: Look, size: 
     inner_top, inner_bottom = spline(points[[48, 60, 61, 62, 54]]), spline(points[[54, 63, 64, 65, 48]])
     gap = float(points[64, 1] - points[61, 1]) / size
     if gap > 0.9:
-        cavity = canvas.polygon(np.concatenate([inner_top, inner_bottom[1:-1]]))
-        canvas.lay((58, 18, 20), cavity)
+        inside = Canvas(np.empty_like(canvas.planes), canvas.x0, canvas.y0, canvas.scale)
+        inside.planes[:] = np.array([58, 18, 20], np.float32)[:, None, None]
         middle = 0.5 * (teeth[2, 3] + teeth[3, 3])
-        canvas.lay((176, 84, 84), canvas.blob(middle[0], middle[1] + 3.5 * size, 10 * size, 4.0 * size) * cavity, 0.85)
-        ivory = np.array([240, 234, 220], np.float32) - np.float32([14, 22, 40]) * np.float32(look.age)
-        for rows in ((2, 3), (0, 1)):
-            band = canvas.polygon(np.concatenate([teeth[rows[0]], teeth[rows[1]][::-1]]), 0.25 * size) * cavity
-            canvas.lay(ivory * (1.0 if rows[0] == 0 else 0.86), band)
-            seams = [np.stack([a, b]) for a, b in zip(teeth[rows[0]][1:-1], teeth[rows[1]][1:-1], strict=True)]
-            canvas.lay((120, 92, 84), canvas.strokes(seams, 0.5 * size, 0.2 * size, taper=(1, 1)) * band, 0.35)
+        inside.lay((176, 84, 84), inside.blob(middle[0], middle[1] + 3.5 * size, 10 * size, 4.0 * size), 0.85)
+        ivory = np.array([240, 234, 220], np.float32) - np.array([14, 22, 40], np.float32) * np.float32(look.age)
+        for gum, edge, tone in ((teeth[3], teeth[2], 0.86), (teeth[0], teeth[1], 1.0)):
+            inside.lay(ivory * tone, inside.polygon(np.concatenate([gum, edge[::-1]]), 0.25 * size))
+            seams = [np.stack([a, b]) for a, b in zip(gum[1:-1], edge[1:-1], strict=True)]
+            inside.lay((120, 92, 84), inside.strokes(seams, 0.5 * size, taper=(1, 1)), 0.35)
         # the lips' shadow, and the dark of the corners
-        canvas.lay((40, 12, 14), canvas.strokes([inner_top + (0, 0.6 * size)], 1.8 * size, 0.7 * size) * cavity, 0.4)
+        inside.lay((40, 12, 14), inside.strokes([inner_top + (0, 0.6 * size)], 1.8 * size, 0.7 * size), 0.4)
         for corner in (points[48], points[54]):
-            canvas.lay((46, 14, 16), canvas.blob(corner[0], corner[1], 6.5 * size, 7 * size) * cavity, 0.75)
+            inside.lay((46, 14, 16), inside.blob(corner[0], corner[1], 6.5 * size, 7 * size), 0.75)
+        canvas.merge(inside.planes, canvas.polygon(np.concatenate([inner_top, inner_bottom[1:-1]])))
     upper = canvas.polygon(np.concatenate([top, inner_top[::-1]]), 0.35 * size)
     lower = canvas.polygon(np.concatenate([inner_bottom[::-1], bottom[::-1]]), 0.45 * size)
     tint = 0.88 - 0.16 * look.male

@@ -100,8 +100,8 @@ def _hairline(flat: Points, look: Look) -> Points:
             line = [(-53, 9), (-53.5, -14), (-50, -34), (-43, top + 8 - up), (-30, top - 1 - up), (-8, top + 6 - up), (18, top + 9 - up),
                     (42, top + 11 - up), (50, -34), (53.5, -14), (53, 9)]  # fmt: skip
         else:  # receding at the temples
-            line = [(-53, 9), (-53.5, -14), (-50, -34), (-40, top - 4 - up * (1 + corner)), (-20, top - 5 - up), (0, top + 4 - up * 0.6),
-                    (20, top - 5 - up), (40, top - 4 - up * (1 + corner)), (50, -34), (53.5, -14), (53, 9)]  # fmt: skip
+            line = [(-53, 9), (-53.5, -14), (-50, -34), (-40, top - 4 - up * (1 + corner)), (-20, top - 3 - up), (0, top + 1 - up * 0.7),
+                    (20, top - 3 - up), (40, top - 4 - up * (1 + corner)), (50, -34), (53.5, -14), (53, 9)]  # fmt: skip
     elif look.hair_style == 0:  # parted in the middle
         line = [(-60, 26), (-55, -6), (-45, -34), (-22, top + 4), (0, top - 12), (22, top + 4), (45, -34), (55, -6), (60, 26)]
     elif look.hair_style == 1:  # fringe
@@ -118,13 +118,25 @@ def _hairline(flat: Points, look: Look) -> Points:
     return edge
 
 
+def _crop(rng: np.random.Generator) -> list[Points]:
+    """Short hairs all over the skull, lying away from the crown."""
+    curves = []
+    for angle, far in zip(rng.uniform(-np.pi, 0.15 * np.pi, 620), rng.uniform(0, 1, 620), strict=True):
+        angle = angle if rng.random() < 0.5 else np.pi - angle
+        root = np.array([64 * far * np.cos(angle), -46 + 44 * far * np.sin(angle)])
+        away = np.array([np.cos(angle), 0.6 * np.sin(angle) + 0.75]) + rng.normal(0, 0.12, 2)
+        curves.append(spline([root, root + 4 * away, root + (7, 9) * away], per_piece=3))
+    return curves
+
+
 def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator) -> NDArray[np.float32]:
     """Hair over the head; returns where it is, 0-1, as a plane."""
     short = look.male or look.hair_style == 3
     line = spline(_hairline(flat, look))
     cap = _skull(flat, 3 if short else 7, 1 if short else 2)
     if look.male and look.bald > 0.72:  # a wreath of hair
-        wreath = np.array([(-66, 6), (-68, -20), (-66, -44), (-58, -58), (-54, -40), (-55, -14), (-57, 4)])
+        side = flat[[100, 98]] - ((2.5, 0), (1.5, 1.5))
+        wreath = np.array([(-53, 9), (-58, 2), *side, flat[98] + (5, 5), (-52, -38), (-52.5, -14)])
         mask = canvas.polygons([spline(wreath, closed=True), spline(wreath * (-1, 1), closed=True)], 0.8)
         canvas.cover(look.hair, mask * 0.9)
         _volume(canvas, mask, look)
@@ -136,6 +148,10 @@ def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generato
     below = canvas.polygon(np.concatenate([outer, line[::-1] + (0, 3.0)]), 2.2)
     canvas.lay(look.shadow * 0.9, below, 0.5)
     canvas.cover(look.hair, mask)
+    if look.male:
+        _strands(canvas, mask, look, rng, _crop(rng))
+        _volume(canvas, mask, look)
+        return canvas.full(mask)
     parting = np.array({1: (-28.0, -84.0), 2: (-28.0, -86.0)}.get(look.hair_style, (0.0, -88.0)))
     curves = []
     for _ in range(110):

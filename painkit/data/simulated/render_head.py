@@ -49,9 +49,6 @@ def paint_head(rest: Points, look: Look) -> tuple[Plane, Plane]:
     canvas = Canvas(np.zeros((4, *_SIZE), np.float32), *TEXTURE_ORIGIN, TEXTURE_SCALE)
     rng = np.random.default_rng(look.seed)
     flat = rest[:, :2]
-    chin = flat[8]
-    neck = canvas.polygon([(-33, 40), (33, 40), (31, chin[1] + 30), (-31, chin[1] + 30)], 1.5)
-    canvas.cover((30, 16, 12), canvas.blob(0, chin[1] - 2, 27, 10) * neck * 0.6)  # shadow on the neck
     back_hair(canvas, flat, look, rng)
     _ears(canvas, flat, look)
     shape = canvas.polygon(_head_outline(rest))

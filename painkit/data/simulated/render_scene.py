@@ -51,7 +51,8 @@ def paint_torso(chin: float, look: Look) -> NDArray[np.uint8]:
     neck = np.concatenate([half, [(-wide - 20, pit + 60), (wide + 20, pit + 60)], half[::-1] * (-1, 1)])
     skin = canvas.polygon(neck)
     canvas.cover(look.skin * 0.95, skin)
-    canvas.lay(look.shadow, canvas.blob(0, chin + 1, 34, 13) * skin, 0.62)
+    canvas.lay(look.shadow, canvas.blob(0, chin - 2, 34, 16) * skin, 0.66)
+    canvas.lay(look.shadow * 0.5, canvas.blob(0, chin - 3, 27, 9) * skin, 0.72)
     for sign, depth in ((-1, 0.25), (1, 0.5)):
         canvas.lay(look.shadow, canvas.stroke([(sign * wide, chin - 20), (sign * wide, chin + 24)], 12, 5, taper=(1, 1)) * skin, depth)
         canvas.lay(look.shadow, canvas.stroke([(sign * 24, chin + 2), (sign * 8, pit + 2)], 3, 2) * skin, 0.22 + 0.15 * look.age)
