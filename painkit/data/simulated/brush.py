@@ -151,6 +151,10 @@ class Canvas:
         """Filled ellipse."""
         return self.polygons([_CIRCLE * (rx, ry) + (x, y)], blur)
 
+    def discs(self, centres: Points, radius: float, blur: float = 0.0) -> Mask:
+        """Filled discs of one size around `centres` (n, 2)."""
+        return self.polygons([_CIRCLE * radius + centre for centre in centres], blur)
+
     def lay(self, color: ArrayLike, mask: Mask, strength: float = 1.0) -> None:
         """Blend `color` (3 values, 0-255) into what is there, through a mask."""
         amount = mask.values * np.float32(strength)

@@ -19,7 +19,7 @@ from painkit.data.simulated.anatomy import ORIGIN, Person, project, resting_poin
 from painkit.data.simulated.brush import Canvas
 from painkit.data.simulated.look import look_of
 from painkit.data.simulated.regions import SHORTCUT_REGION
-from painkit.data.simulated.render_features import TEETH, draw_eye, draw_mouth
+from painkit.data.simulated.render_features import TEETH, draw_eyes, draw_mouth
 from painkit.data.simulated.render_furrows import paint_furrows, unit_furrows
 from painkit.data.simulated.render_head import TEXTURE_ORIGIN, TEXTURE_SCALE, paint_head
 from painkit.data.simulated.render_scene import MARGIN, paint_torso, paint_wall
@@ -155,10 +155,9 @@ class Renderer:
 
     def _features(self, image: Image, flat: Points, size: float) -> None:
         points, teeth, eyes = flat[:66], flat[106:134].reshape(4, 7, 2), flat[134:]
-        for ids, centre, outer_first in ((slice(36, 42), eyes[0], True), (slice(42, 48), eyes[1], False)):
-            with_room = _Close(image, points[ids], 6 * size)
-            draw_eye(with_room.canvas, points[ids], centre, self._look, size, outer_first=outer_first)
-            with_room.put_back()
+        close = _Close(image, points[36:48], 6 * size)
+        draw_eyes(close.canvas, points, eyes, self._look, size)
+        close.put_back()
         close = _Close(image, points[48:], 5 * size)
         draw_mouth(close.canvas, points, teeth, self._look, size)
         close.put_back()

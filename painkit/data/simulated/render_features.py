@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from painkit.data.simulated.brush import Canvas, spline
 from painkit.data.simulated.look import Look
 
-__all__ = ["TEETH", "draw_eye", "draw_mouth"]
+__all__ = ["TEETH", "draw_eyes", "draw_mouth"]
 
 Points = NDArray[np.float64]
 
@@ -21,52 +21,52 @@ TEETH: Final = np.stack(
     [np.stack([_X, y + bow * (_X / 17) ** 2, _Z], axis=1) for y, bow in ((-9, 1.5), (1.8, -2.2), (3.2, -1.5), (12, -2))]
 )
 """(4, 7, 3) points of the teeth relative to the middle of the lips at rest."""
+_LOW_A, _LOW_B = np.array([39, 40, 41, 36]), np.array([45, 46, 47, 42])
 
 
-def draw_eye(canvas: Canvas, six: Points, centre: Points, look: Look, size: float, *, outer_first: bool) -> None:
-    """Draw one eye.
+def draw_eyes(canvas: Canvas, points: Points, centres: Points, look: Look, size: float) -> None:
+    """Draw both eyes.
 
     Parameters
     ----------
     canvas : Canvas
-        Three channels, several pixels per unit.
-    six : (6, 2) array
-        Corner, two upper points, corner, two lower points, in landmark order.
-    centre : (2,) array
-        Where the iris sits.
+        Three planes, several pixels per unit.
+    points : (66, 2) array
+        Landmarks.
+    centres : (2, 2) array
+        Where the irises sit.
     look : Look
     size : float
         Image pixels per face unit.
-    outer_first : bool
-        Whether the first corner is the outer one.
     """
-    upper, lower = spline(six[:4]), spline(six[[3, 4, 5, 0]])
-    opening = float(six[4:, 1].mean() - six[1:3, 1].mean()) / size
-    outline = np.concatenate([upper, lower[1:-1]])
+    uppers, lowers = [spline(points[36:40]), spline(points[42:46])], [spline(points[_LOW_A]), spline(points[_LOW_B])]
+    opening = float((points[[40, 41, 46, 47], 1] - points[[38, 37, 44, 43], 1]).mean()) / size
     if opening > 0.4:
         ball = Canvas(np.empty_like(canvas.planes), canvas.x0, canvas.y0, canvas.scale)
         ball.planes[:] = np.array([240, 236, 232], np.float32)[:, None, None] - np.float32(14 * look.age)
-        for corner in (six[0], six[3]):
-            ball.lay((196, 138, 128), ball.blob(corner[0], corner[1], 2.6 * size, 2.2 * size), 0.6)
-        x, y = centre
-        ball.lay(look.iris * 0.45, ball.ellipse(x, y, 4.7 * size, 4.7 * size, 0.28 * size))
-        ball.lay(look.iris, ball.ellipse(x, y, 3.7 * size, 3.7 * size, 0.4 * size), 0.9)
-        ball.lay(look.iris * 0.7 + 70, ball.blob(x + 0.8 * size, y + 1.9 * size, 1.5 * size, 0.9 * size), 0.55)
-        ball.lay((14, 11, 11), ball.ellipse(x, y, 1.9 * size, 1.9 * size, 0.25 * size))
-        ball.lay((40, 24, 22), ball.strokes([upper + (0, 0.9 * size)], 2.6 * size, 0.8 * size), 0.55)
-        ball.lay((255, 255, 255), ball.ellipse(x - 1.5 * size, y - 1.6 * size, 0.95 * size, 0.95 * size), 0.95)
-        canvas.merge(ball.planes, canvas.polygon(outline, 0.25 * size))
-        canvas.lay((214, 150, 138), canvas.strokes([lower], 0.9 * size, 0.3 * size), 0.45)
+        ball.lay((196, 138, 128), ball.discs(points[[36, 39, 42, 45]], 2.4 * size, 1.2 * size), 0.6)
+        ball.lay(look.iris * 0.45, ball.discs(centres, 4.7 * size, 0.28 * size))
+        ball.lay(look.iris, ball.discs(centres, 3.7 * size, 0.4 * size), 0.9)
+        ball.lay(look.iris * 0.7 + 70, ball.discs(centres + (0.7 * size, 2.2 * size), 1.0 * size, 0.5 * size), 0.5)
+        ball.lay((14, 11, 11), ball.discs(centres, 1.9 * size, 0.25 * size))
+        ball.lay((40, 24, 22), ball.strokes([u + (0, 0.9 * size) for u in uppers], 2.6 * size, 0.8 * size), 0.55)
+        ball.lay((255, 255, 255), ball.discs(centres - (1.5 * size, 1.6 * size), 0.95 * size), 0.95)
+        holes = [np.concatenate([u, low[1:-1]]) for u, low in zip(uppers, lowers, strict=True)]
+        canvas.merge(ball.planes, canvas.polygons(holes, 0.25 * size))
+        canvas.lay((214, 150, 138), canvas.strokes(lowers, 0.9 * size, 0.3 * size), 0.45)
     lash = np.array([34, 22, 18], np.float32) if look.age < 1 else np.array([62, 46, 40], np.float32)
-    width = (2.1 - 0.5 * look.male) * size
-    taper = (0.55, 0.15) if outer_first else (0.15, 0.55)
-    canvas.lay(lash, canvas.strokes([upper - (0, 0.25 * size)], width, 0.22 * size, taper=taper), 0.92)
+    # From the outer corner inwards, so that both taper alike.
+    lids = [curve - (0, 0.25 * size) for curve in (uppers[0], uppers[1][::-1])]
+    canvas.lay(lash, canvas.strokes(lids, (2.1 - 0.5 * look.male) * size, 0.22 * size, taper=(0.55, 0.15)), 0.92)
     if not look.male:
-        corner, inner = (six[0], six[1]) if outer_first else (six[3], six[2])
-        along = (corner - inner) / max(float(np.linalg.norm(corner - inner)), 1e-6)
-        tip = corner + along * 2.6 * size + np.array([0, -1.2 * size * min(1.0, opening / 4)])
-        canvas.lay(lash, canvas.stroke([0.75 * corner + 0.25 * inner, corner, tip], 1.3 * size, 0.2 * size, taper=(0.8, 0)), 0.85)
-    canvas.lay(look.shadow * 0.7, canvas.strokes([lower + (0, 0.35 * size)], 0.9 * size, 0.3 * size), 0.55)
+        flicks = []
+        for corner, inner in ((points[36], points[37]), (points[45], points[44])):
+            along = (corner - inner) / max(float(np.linalg.norm(corner - inner)), 1e-6)
+            tip = corner + along * 2.6 * size + (0, -1.2 * size * min(1.0, opening / 4))
+            flicks.append(spline([0.75 * corner + 0.25 * inner, corner, tip]))
+        canvas.lay(lash, canvas.strokes(flicks, 1.3 * size, 0.2 * size, taper=(0.8, 0)), 0.85)
+    rims = [low + (0, 0.35 * size) for low in lowers]
+    canvas.lay(look.shadow * 0.7, canvas.strokes(rims, 0.9 * size, 0.3 * size), 0.55)
 
 
 def draw_mouth(canvas: Canvas, points: Points, teeth: Points, look: Look, size: float) -> None:
@@ -99,8 +99,7 @@ def draw_mouth(canvas: Canvas, points: Points, teeth: Points, look: Look, size: 
             inside.lay((120, 92, 84), inside.strokes(seams, 0.5 * size, taper=(1, 1)), 0.35)
         # the lips' shadow, and the dark of the corners
         inside.lay((40, 12, 14), inside.strokes([inner_top + (0, 0.6 * size)], 1.8 * size, 0.7 * size), 0.4)
-        for corner in (points[48], points[54]):
-            inside.lay((46, 14, 16), inside.blob(corner[0], corner[1], 6.5 * size, 7 * size), 0.75)
+        inside.lay((46, 14, 16), inside.discs(points[[48, 54]], 7 * size, 3 * size), 0.8)
         canvas.merge(inside.planes, canvas.polygon(np.concatenate([inner_top, inner_bottom[1:-1]])))
     upper = canvas.polygon(np.concatenate([top, inner_top[::-1]]), 0.35 * size)
     lower = canvas.polygon(np.concatenate([inner_bottom[::-1], bottom[::-1]]), 0.45 * size)
@@ -117,5 +116,4 @@ def draw_mouth(canvas: Canvas, points: Points, teeth: Points, look: Look, size: 
     else:
         middle_line = 0.5 * (inner_top + inner_bottom[::-1])
         canvas.lay(line, canvas.strokes([middle_line], 1.5 * size, 0.35 * size, taper=(0.35, 0.35)), 0.85)
-    for corner, sign in ((points[48], -1), (points[54], 1)):
-        canvas.lay(look.shadow * 0.7, canvas.blob(corner[0] + sign * 0.4 * size, corner[1], 1.5 * size, 1.5 * size), 0.5)
+    canvas.lay(look.shadow * 0.7, canvas.discs(points[[48, 54]] + [[-0.4 * size, 0], [0.4 * size, 0]], 1.7 * size, 0.9 * size), 0.5)
