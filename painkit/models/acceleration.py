@@ -1,10 +1,10 @@
 """Where and in what number format an image net trains.
 
-The rule behind ``precision="auto"``: bfloat16 on a GPU that has it (float16 with a scaled loss on older ones);
-on a CPU bfloat16 only where the processor multiplies bfloat16 in hardware (AMX or AVX512-BF16). Without that
-the products are emulated: measured 1.4 to 2 times slower than float32 on an AVX-512 machine. The rule asks the
-hardware, not a clock, so the same machine always gives the same result. Weights and batches are channels-last:
-the crops lie so on disk, and on a CPU it was equal or faster at every width.
+The rule behind ``precision="auto"``: bfloat16 on a GPU that has it (float16 with a scaled loss on older
+ones); on a CPU bfloat16 only where the processor multiplies bfloat16 in hardware (AMX or AVX512-BF16).
+Without that the products are emulated: measured 1.4 to 2 times slower than float32 on an AVX-512 machine.
+The rule asks the hardware, not a clock, so the same machine always gives the same result. Weights and
+batches are channels-last: the crops lie so on disk, and on a CPU it was equal or faster at every width.
 """
 
 from __future__ import annotations
@@ -63,14 +63,13 @@ def choose_acceleration(device: str = "auto", precision: Precision = "auto") -> 
         if where.type == "cpu":
             return Acceleration(where, torch.bfloat16 if _cpu_multiplies_bfloat16() else torch.float32)
         return Acceleration(where, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
-    if precision not in ("float32", "bfloat16", "float16") or (
-        where.type == "cpu" and precision == "float16"
-    ):
+    accepted = ("float32", "bfloat16") if where.type == "cpu" else ("float32", "bfloat16", "float16")
+    if precision not in accepted:
         raise PainkitError(f"precision {precision!r} on {where}", expected=f"'auto' or one of {accepted}")
     return Acceleration(where, getattr(torch, precision))
 
 
 def _cpu_multiplies_bfloat16() -> bool:
     # Absent from older torch, where float32 is the safe answer.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

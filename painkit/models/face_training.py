@@ -40,6 +40,7 @@ def train_on_crops(
     acceleration: Acceleration,
     augmentation: Augmentation,
     seed: int,
+    schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
     progress: bool | int = False,
 ) -> NDArray[np.float64]:
     """Train a net for as many iterations as there are batches.
@@ -58,6 +59,8 @@ def train_on_crops(
     acceleration, augmentation : see there
     seed : int
         Of augmentation and dropout.
+    schedule : LRScheduler, optional
+        Stepped after every iteration.
     progress : bool or int
         Show a bar; the number of iterations gives it an end.
 
@@ -85,6 +88,8 @@ def train_on_crops(
             scaler.scale(torch.stack(terms).sum()).backward()  # type: ignore[no-untyped-call]
             scaler.step(optimizer)
             scaler.update()
+            if schedule is not None:
+                schedule.step()
             history.append([float(term.detach()) for term in terms])
             if not all(math.isfinite(term) for term in history[-1]):
                 raise PainkitError(

@@ -1,0 +1,101 @@
+"""Sets of faces with one folder a person, as verification nets are trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from painkit.data.images import read_image
+from painkit.data.text import N_POINTS, parse_points, read_bytes
+from painkit.data.tree import existing_folder, list_files, listing_digest
+from painkit.errors import PainkitError
+
+__all__ = ["IdentityImages", "read_identities"]
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+
+
+@dataclass(frozen=True, eq=False)
+class IdentityImages:
+    """Images of many people, several of each.
+
+    Attributes
+    ----------
+    root : Path
+    images : DataFrame
+        identity, image (path relative to `root`), row (its number); sorted.
+    landmarks : (n, 66, 2) float32
+        Pixels; NaN where an image has no landmark file.
+    findings : DataFrame
+        kind, path, message: identities with a single image, landmark files that cannot be read.
+    fingerprint : str
+        Digest of names, sizes and times.
+    """
+
+    root: Path
+    images: pd.DataFrame
+    landmarks: NDArray[np.float32]
+    findings: pd.DataFrame
+    fingerprint: str
+
+    def image(self, i: int) -> NDArray[np.uint8]:
+        """Decode image `i`: (height, width, 3) uint8 RGB; `PainkitError` when the file is damaged."""
+        if not 0 <= i < len(self.images):
+            raise PainkitError(
+                f"there is no image {i}", where=self.root, expected=f"0 to {len(self.images) - 1}"
+            )
+        return read_image(self.root / self.images["image"].iloc[i])
+
+
+def read_identities(root: str | PathLike[str]) -> IdentityImages:
+    """Read a folder with one sub-folder a person.
+
+    ``<root>/<identity>/<name>.png`` (or jpg, bmp); where ``<name>_aam.txt`` lies beside an image it holds 66
+    landmarks, ``x y`` a line.
+
+    Raises
+    ------
+    PainkitError
+        When the folder is missing or empty, or no person has two images.
+    """
+    folder = existing_folder(root, "one folder of images a person")
+    listing = list_files(folder)
+    found: list[tuple[str, str]] = []
+    points: list[NDArray[np.float32]] = []
+    findings: list[tuple[str, str, str]] = []
+    for place in sorted(listing):
+        names = {name for name, _, _ in listing[place]}
+        for name in sorted(names):
+            if not place or PurePosixPath(name).suffix.lower() not in _SUFFIXES:
+                continue
+            found.append((place.split("/")[0], f"{place}/{name}"))
+            points.append(np.full((N_POINTS, 2), np.nan, dtype=np.float32))
+            beside = f"{PurePosixPath(name).stem}_aam.txt"
+            if beside in names:
+                path = folder / place / beside
+                try:
+                    points[-1] = parse_points(read_bytes(path), path)
+                except PainkitError as error:
+                    findings.append(("unreadable", f"{place}/{beside}", str(error)))
+    images = pd.DataFrame(found, columns=["identity", "image"])
+    images["row"] = np.arange(len(images))
+    counts = images["identity"].value_counts(sort=False)
+    findings += [("single", name, "the only image of its identity") for name in counts.index[counts == 1]]
+    if not (counts > 1).any():
+        raise PainkitError(
+            f"{len(counts)} identities with {len(images)} images: none has two",
+            where=folder,
+            expected="one folder a person with several images each",
+        )
+    return IdentityImages(
+        root=folder,
+        images=images,
+        landmarks=np.stack(points),
+        findings=pd.DataFrame(findings, columns=["kind", "path", "message"]),
+        fingerprint=listing_digest({"identities": listing}),
+    )

@@ -1,0 +1,137 @@
+"""Video clips as frames, frame-exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from painkit.errors import PainkitError
+
+if TYPE_CHECKING:
+    import av
+
+__all__ = ["Video"]
+
+
+class Video:
+    """Frames of a video file by number.
+
+    Frame i is the picture shown i frame times after the first. A file whose time stamps leave gaps therefore
+    keeps its numbering, and the gaps are `missing`. Reading frame after frame decodes each once; a jump seeks
+    to the key frame before and decodes from there, so the picture is the same either way. Not for use from
+    several threads at once.
+
+    Parameters
+    ----------
+    path : path
+
+    Attributes
+    ----------
+    rate : float
+        Frames per second.
+    size : (height, width)
+    missing : (k,) int array
+        Numbers without a picture.
+
+    Raises
+    ------
+    PainkitError
+        When the file is missing, no video, cut off before its index, or without pictures.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        import av  # Loaded on use: most data sets have no video.
+
+        self.path = Path(path)
+        try:
+            with av.open(str(self.path)) as container:
+                if not container.streams.video:
+                    raise PainkitError("holds no video stream", where=self.path)
+                stream = container.streams.video[0]
+                stamps = sorted({p.pts for p in container.demux(stream) if p.pts is not None and p.size})
+                announced, self.size = stream.frames, (stream.height, stream.width)
+                time_base = stream.time_base
+        except (av.FFmpegError, OSError) as error:
+            raise PainkitError(f"could not be read as video: {error}", where=self.path) from error
+        if not stamps or time_base is None:
+            raise PainkitError("holds no pictures", where=self.path)
+        pts = np.array(stamps, dtype=np.int64)
+        # The usual distance between stamps: an average would be off where frames are missing.
+        self._step = float(np.median(np.diff(pts))) if pts.size > 1 else 1.0
+        self.rate = float(1 / (self._step * time_base)) if pts.size > 1 else float("nan")
+        self._first = int(pts[0])
+        self._pts = dict(zip(self._number(pts).tolist(), stamps, strict=True))
+        n = int(max(max(self._pts) + 1, announced))
+        self.missing = np.setdiff1d(np.arange(n), np.fromiter(self._pts, dtype=np.int64))
+        self._length: int = n
+        self._decoder: Iterator[av.VideoFrame] | None = None
+        self._container: av.container.InputContainer | None = None
+        self._next = 0
+
+    def _number(self, pts: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.rint((pts - self._first) / self._step).astype(np.int64)
+
+    def __len__(self) -> int:
+        """Count frames, missing ones included."""
+        return self._length
+
+    def __getitem__(self, i: int) -> NDArray[np.uint8]:
+        """Decode frame `i` (0-based): (height, width, 3) uint8 RGB.
+
+        Raises
+        ------
+        PainkitError
+            When there is no such frame, its picture is missing, or the data are damaged.
+        """
+        import av
+
+        if not 0 <= i < len(self):
+            raise PainkitError(f"there is no frame {i}", where=self.path, expected=f"0 to {len(self) - 1}")
+        if i not in self._pts:
+            raise PainkitError(f"frame {i} is missing from the video", where=self.path)
+        try:
+            return self._decode(i)
+        except av.FFmpegError as error:
+            self.close()
+            raise PainkitError(f"frame {i} cannot be decoded: {error}", where=self.path) from error
+
+    def _decode(self, i: int) -> NDArray[np.uint8]:
+        import av
+
+        if self._container is None or self._decoder is None:
+            self._container = av.open(str(self.path))
+            self._next = 0
+        stream = self._container.streams.video[0]
+        if self._decoder is None or i < self._next or i > self._next + self.rate:
+            self._container.seek(self._pts[i], stream=stream, backward=True)
+            self._decoder = self._container.decode(stream)
+        for frame in self._decoder:
+            if frame.pts is None:
+                continue
+            number = int(self._number(np.array([frame.pts]))[0])
+            self._next = number + 1
+            if number == i:
+                if frame.is_corrupt:
+                    break
+                return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+            if number > i:
+                break
+        self.close()
+        raise PainkitError(f"frame {i} is damaged", where=self.path)
+
+    def close(self) -> None:
+        """Close the file; reading opens it again."""
+        if self._container is not None:
+            self._container.close()
+        self._container = self._decoder = None
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
