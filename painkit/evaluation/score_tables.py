@@ -42,7 +42,7 @@ def section_tables(section: Section, level: float) -> Iterator[RenderableType]:
 def _metrics(rows: pd.DataFrame, title: str, level: float) -> Table:
     table = Table(title=escape(title), title_justify="left", title_style="bold")
     table.add_column("metric")
-    for heading in ("value", f"{level:.0%} interval", "exists in"):
+    for heading in ("value", f"{level:.0%} interval", "defined"):
         table.add_column(heading, justify="right")
     trivial = rows[rows["kind"] == "trivial"]
     for name in trivial["row"].unique():

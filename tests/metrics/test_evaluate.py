@@ -1,0 +1,250 @@
+"""The tidy evaluator against a loop that cuts the table up and calls the plain functions."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from painkit import metrics
+from painkit.errors import PainkitError
+from painkit.metrics import compare, evaluate, trivial_rows
+from painkit.metrics.agreement import ICC_KINDS
+
+K = 6
+
+
+def classes(rows):
+    return metrics.to_classes(rows["y_pred"], K).astype(float)
+
+
+def scores(rows):
+    return rows[[f"p_{k}" for k in range(K)]]
+
+
+def auc_pain(rows):
+    return metrics.auc_one_vs_rest(rows["y_true"] > 0, np.column_stack([-rows["y_pred"], rows["y_pred"]]))[1]
+
+
+def plain_icc(kind):
+    return lambda t: metrics.icc(t["y_true"], t["y_pred"], kind)
+
+
+PLAIN = {
+    "MAE": lambda t: metrics.mae(t["y_true"], t["y_pred"]),
+    "MSE": lambda t: metrics.mse(t["y_true"], t["y_pred"]),
+    "RMSE": lambda t: metrics.rmse(t["y_true"], t["y_pred"]),
+    "PCC": lambda t: metrics.pcc(t["y_true"], t["y_pred"]),
+    **{f"ICC({kind})": plain_icc(kind) for kind in ICC_KINDS},
+    "wMAE": lambda t: metrics.wmae(t["y_true"], t["y_pred"]),
+    "wMSE": lambda t: metrics.wmse(t["y_true"], t["y_pred"]),
+    "accuracy": lambda t: metrics.accuracy(t["y_true"], classes(t)),
+    "precision": lambda t: metrics.mean_defined(metrics.precision(t["y_true"], classes(t), K)),
+    "recall": lambda t: metrics.mean_defined(metrics.recall(t["y_true"], classes(t), K)),
+    "F1": lambda t: metrics.mean_defined(metrics.f1(t["y_true"], classes(t), K)),
+    "recall[2]": lambda t: metrics.recall(t["y_true"], classes(t), K)[2],
+    "precision[3]": lambda t: metrics.precision(t["y_true"], classes(t), K)[3],
+    "quadratic kappa": lambda t: metrics.quadratic_kappa(t["y_true"], classes(t), K),
+    "AUC pain": auc_pain,
+    "AUC": lambda t: metrics.mean_defined(metrics.auc_one_vs_rest(t["y_true"], scores(t))),
+    "AUC[1]": lambda t: metrics.auc_one_vs_rest(t["y_true"], scores(t))[1],
+    "coverage 50%": lambda t: metrics.coverage(t["y_true"], t["y_pred"], t["y_std"], 0.5),
+    "coverage 90%": lambda t: metrics.coverage(t["y_true"], t["y_pred"], t["y_std"], 0.9),
+}
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Seven subjects of unequal size in three folds; one is all zero, one has constant estimates."""
+    rng = np.random.default_rng(11)
+    parts = []
+    for number in range(7):
+        n = int(rng.integers(8, 30))
+        true = rng.choice(K, size=n, p=[0.5, 0.2, 0.1, 0.1, 0.06, 0.04]).astype(float)
+        if number == 2:
+            true[:] = 0
+        pred = 0.5 * true + rng.normal(0.5, 0.7, n)
+        if number == 4:
+            pred[:] = 0.1
+        scores = rng.dirichlet(np.ones(K), n).round(2)
+        part = pd.DataFrame(scores, columns=[f"p_{k}" for k in range(K)])
+        part = part.assign(subject=f"s{number}", sequence="a", frame=np.arange(n), fold=number % 3)
+        parts.append(part.assign(y_true=true, y_pred=pred, y_std=rng.uniform(0.3, 1.5, n)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def slow_mean(values, weights=None):
+    values = np.asarray(values, dtype=float)
+    weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
+    exist = ~np.isnan(values)
+    return np.average(values[exist], weights=weights[exist]) if weights[exist].any() else np.nan
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_values_and_undefined_counts_equal_the_plain_functions(table, name):
+    expected = {
+        "pooled": [PLAIN[name](table)],
+        "per_subject": [PLAIN[name](rows) for _, rows in table.groupby("subject")],
+        "per_fold": [PLAIN[name](rows) for _, rows in table.groupby("fold")],
+    }
+    found = evaluate(table, [name], list(expected), scale="level", n_resamples=0).set_index("average")
+    for average, values in expected.items():
+        assert found.loc[average, "value"] == pytest.approx(slow_mean(values), rel=1e-9, abs=1e-12)
+        assert found.loc[average, "undefined"] == np.isnan(values).sum()
+        assert found.loc[average, "groups"] == len(values)
+        assert np.isnan(found.loc[average, "low"])
+
+
+@pytest.mark.parametrize("average", ["pooled", "per_subject", "per_fold"])
+def test_intervals_equal_a_loop_over_the_same_resamples(table, average):
+    """Draw the same subjects, concatenate their rows, compute, take percentiles."""
+    count = 25
+    found = evaluate(table, list(PLAIN), average, scale="level", n_resamples=count, seed=5, level=0.8)
+    subjects = sorted(table["subject"].unique())
+    draws = np.random.default_rng(5).integers(len(subjects), size=(count, len(subjects)))
+    by_subject = dict(list(table.groupby("subject")))
+    alone = {name: [plain(by_subject[s]) for s in subjects] for name, plain in PLAIN.items()}
+    sizes = table.groupby("fold")["subject"].nunique()
+    values = {name: [] for name in PLAIN}
+    for draw in draws:
+        drawn = [by_subject[subjects[i]] for i in draw]
+        sample = pd.concat(drawn)
+        folds = dict(list(sample.groupby("fold")))
+        # A fold counts as often as its subjects were drawn.
+        drawn_folds = [rows["fold"].iloc[0] for rows in drawn]
+        weights = [drawn_folds.count(fold) / sizes[fold] for fold in folds]
+        for name, plain in PLAIN.items():
+            if average == "pooled":
+                values[name].append(plain(sample))
+            elif average == "per_subject":
+                values[name].append(slow_mean([alone[name][i] for i in draw]))
+            else:
+                values[name].append(slow_mean([plain(rows) for rows in folds.values()], weights))
+    for name in PLAIN:
+        expected = np.nanquantile(values[name], [0.1, 0.9])
+        row = found.set_index("metric").loc[name]
+        assert [row["low"], row["high"]] == pytest.approx(expected, rel=1e-8, abs=1e-10), name
+
+
+def test_leave_one_subject_out_folds_give_the_mean_over_subjects(table):
+    loso = table.assign(fold=table["subject"])
+    # The other kinds of ICC divide by the number of targets, which a subject drawn twice doubles.
+    names = [name for name in PLAIN if "ICC" not in name or "(3," in name]
+    found = evaluate(loso, names, ["per_subject", "per_fold"], scale="level", n_resamples=200)
+    columns = ["metric", "value", "low", "high", "undefined"]
+    a, b = (found.loc[found["average"] == average, columns] for average in ("per_subject", "per_fold"))
+    pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True), rtol=1e-8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 6), st.floats(1e-3, 1e3), st.floats(-1e4, 1e4))
+def test_pooled_moments_survive_offsets_and_scales(seed, n_subjects, scale, offset):
+    """Sums of squares of large numbers would cancel; correlation must not notice a shift."""
+    rng = np.random.default_rng(seed)
+    subject = rng.integers(n_subjects, size=50)
+    true = rng.normal(size=50)
+    pred = true + rng.normal(size=50)
+    moved = pd.DataFrame(
+        {"subject": subject, "y_true": true * scale + offset, "y_pred": pred * scale + offset}
+    )
+    found = evaluate(moved, ["PCC", "ICC(3,1)"], n_resamples=0)["value"].to_numpy()
+    expected = [metrics.pcc(true, pred), metrics.icc(true, pred)]
+    # A spread of 1e-3 on an offset of 1e4 leaves nine digits of float64.
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_rows_without_a_label_are_left_out_and_counted(table):
+    gaps = table.assign(y_true=table["y_true"].where(table.index % 5 != 0))
+    found = evaluate(gaps, ["MAE"], n_resamples=0).iloc[0]
+    kept = gaps.dropna(subset="y_true")
+    assert found["value"] == pytest.approx(metrics.mae(kept["y_true"], kept["y_pred"]))
+    assert (found["n"], found["unlabelled"]) == (len(kept), len(gaps) - len(kept))
+
+
+def test_each_target_is_scored_on_its_own_scale(table):
+    both = pd.concat([table.assign(target="vas"), table.assign(target="opi", y_pred=0.0)])
+    found = evaluate(both, ["MAE"], n_resamples=0).set_index("target")
+    assert found["scale"].to_dict() == {"vas": "VAS 0-10", "opi": "OPI 0-5"}
+    assert found.loc["opi", "value"] == pytest.approx(table["y_true"].mean())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="subject"), "no column subject"),
+        (lambda t: t.assign(y_pred=np.nan), "finite estimate"),
+        (lambda t: t.assign(y_true=np.nan), "no labelled rows"),
+        (lambda t: t.assign(y_true=t["y_true"] + 6), "y_true runs from 6 to 11.*level 0-5"),
+        (lambda t: t.drop(columns="y_std"), "does not allow 'coverage 50%'"),
+    ],
+)
+def test_bad_tables_are_refused(table, change, message):
+    with pytest.raises(PainkitError, match=message):
+        evaluate(change(table), ["coverage 50%"], scale="level", n_resamples=0)
+
+
+def test_unknown_names_are_refused(table):
+    with pytest.raises(PainkitError, match="no metric 'CCC'"):
+        evaluate(table, ["CCC"])
+    with pytest.raises(PainkitError, match="no average 'mean'"):
+        evaluate(table, ["MAE"], "mean")
+
+
+def test_comparison_pairs_the_resamples(table):
+    """A constant advantage on every row has an interval of no width, whatever the subjects do."""
+    better = table.assign(y_pred=table["y_true"] + 0.25)
+    worse = table.assign(y_pred=table["y_true"] + 0.75).sample(frac=1, random_state=0)
+    for average in ("pooled", "per_subject"):
+        found = compare(better, worse, ["MAE", "wMAE"], average, n_resamples=500)
+        assert found["difference"].tolist() == pytest.approx([-0.5, -0.5])
+        assert found["low"].tolist() == pytest.approx([-0.5, -0.5])
+        assert found["high"].tolist() == pytest.approx([-0.5, -0.5])
+
+
+def test_comparison_leaves_out_subjects_that_one_table_leaves_undefined(table):
+    other = table.assign(y_pred=table["y_pred"].where(table["subject"] != "s0", 1.0))
+    found = compare(table, other, "PCC", "per_subject", n_resamples=50).iloc[0]
+    both = [s for s in table["subject"].unique() if s not in ("s0", "s2", "s4")]
+    expected = np.mean([PLAIN["PCC"](table[table["subject"] == s]) for s in both])
+    assert found["a"] == pytest.approx(expected)
+    assert found["difference"] == pytest.approx(0, abs=1e-12)
+    assert (found["groups"], found["undefined"]) == (7, 3)
+
+
+def test_comparison_refuses_other_rows(table):
+    with pytest.raises(PainkitError, match="not hold the same rows"):
+        compare(table, table.iloc[1:], "MAE")
+    with pytest.raises(PainkitError, match="not hold the same rows"):
+        compare(table, table.assign(y_true=5 - table["y_true"]), "MAE")
+    with pytest.raises(PainkitError, match="stands twice"):
+        compare(pd.concat([table, table]), table, "MAE")
+
+
+def test_trivial_rows_know_only_the_other_folds(table):
+    rows = trivial_rows(table)
+    assert list(rows) == ["all zeros", "train mean", "train median"]
+    assert (rows["all zeros"]["y_pred"] == 0).all()
+    for fold in range(3):
+        here = table["fold"] == fold
+        assert rows["train mean"].loc[here, "y_pred"].unique() == pytest.approx(
+            [table.loc[~here, "y_true"].mean()]
+        )
+        assert rows["train median"].loc[here, "y_pred"].unique() == [table.loc[~here, "y_true"].median()]
+    assert list(trivial_rows(table.drop(columns="fold"))) == ["all zeros"]
+    assert "y_std" not in rows["all zeros"]
+
+
+def test_ten_thousand_resamples_of_an_archive_take_seconds():
+    rng = np.random.default_rng(0)
+    n = 48_391
+    true = rng.choice(6, n, p=[0.82, 0.06, 0.05, 0.03, 0.02, 0.02]).astype(float)
+    big = pd.DataFrame(
+        {"subject": rng.integers(25, size=n), "y_true": true, "y_pred": true + rng.normal(size=n)}
+    )
+    start = time.process_time()
+    evaluate(big, ["MAE", "MSE", "PCC", "ICC(3,1)", "wMAE", "wMSE"], ["pooled", "per_subject"], scale="level")
+    assert time.process_time() - start < 10  # about one; a loop over resamples takes minutes
