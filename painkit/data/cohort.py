@@ -78,7 +78,7 @@ class Cohort:
     subjects : DataFrame
         subject, gender, age, complexion (missing where unknown); further columns by data set.
     sequences : DataFrame
-        subject, sequence, n_frames, vas (0-10), opi (0-5), aff, sen (0-15), NaN where missing; further columns.
+        subject, sequence, n_frames, vas (0-10), opi (0-5), aff, sen (0-15), NaN where missing; and more.
     frames : DataFrame
         subject, sequence, frame (number on disk), pspi (0-16), AU* (0-5, AU43 0/1), tracked, black, image
         (path relative to `root`). Sorted by subject, sequence, frame; NaN where a label is missing.

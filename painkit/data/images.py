@@ -75,14 +75,14 @@ def black_among(
     dict
         Index of each file that was decoded to whether it is black, or to the error of a damaged file.
     """
-    if not len(paths):
+    if not paths:
         return {}
     middle = int(np.argsort(sizes)[len(sizes) // 2])
     raw = _raw_bytes(paths[middle])
     limit = max(0.5 * sizes[middle], 0.02 * raw) if sizes[middle] < 0.9 * raw else np.inf
     tried = np.flatnonzero(sizes < limit)
     with ThreadPoolExecutor(jobs) as pool:
-        return dict(zip(tried.tolist(), pool.map(_look, [paths[i] for i in tried]), strict=True))
+        return dict(zip(tried.tolist(), pool.map(_look, [paths[i] for i in tried.tolist()]), strict=True))
 
 
 def _look(path: str) -> bool | PainkitError:
@@ -93,7 +93,7 @@ def _look(path: str) -> bool | PainkitError:
 
 
 def _raw_bytes(path: str) -> float:
-    """Bytes of a PNG's pixels before compression; 0 (so that all are decoded) for other or unreadable files."""
+    """Bytes of a PNG's pixels before compression; 0, so that all are decoded, for anything else."""
     try:
         with open(path, "rb") as file:
             head = file.read(29)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from painkit.data.cache import cache_folder
 from painkit.data.cohort import Cohort
 from painkit.data.unbc import MARKER, read_unbc
 from painkit.errors import PainkitError
@@ -28,8 +27,8 @@ def read_simulated(
     Parameters
     ----------
     root : path, optional
-        Folder that ``painkit simulate`` wrote. None: one in the user's cache folder for each profile, images and
-        seed, simulated at the first call and completed after an interruption.
+        Folder that ``painkit simulate`` wrote. None: one in the user's cache folder for each profile, images
+        and seed, simulated at the first call and completed after an interruption.
     profile, seed, images
         As `painkit.data.simulated.simulate` takes them; only used when `root` is None.
     cache, progress, jobs
@@ -41,9 +40,9 @@ def read_simulated(
         When `root` is no simulated tree.
     """
     if root is None:
-        from painkit.data.simulated import simulate  # Loaded on use: readers of real data do not need it.
+        from painkit.data.simulated import default_root, simulate  # Readers of real data do not need it.
 
-        root = cache_folder() / "simulated" / f"{profile}-{images}-{seed}"
+        root = default_root(profile, images, seed)
         simulate(root, profile=profile, images=images, seed=seed, jobs=jobs, progress=progress)
     elif Path(root).is_dir() and not (Path(root) / MARKER).is_file():
         raise PainkitError(

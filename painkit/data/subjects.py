@@ -78,12 +78,14 @@ def read_csv(path: Path, *, required: Iterable[str] = (), sep: str = ",") -> pd.
             f"could not be read as a table: {reason}", where=path, expected="a CSV file"
         ) from error
     table.columns = [str(name).strip() for name in table.columns]
-    absent = [name for name in required if name not in table.columns]
+    wanted = list(required)
+    absent = [name for name in wanted if name not in table.columns]
     if absent:
+        shown = [
+            ", ".join(names[:5]) + (f" ... ({len(names)} in all)" if len(names) > 5 else "")
+            for names in (absent, wanted)
+        ]
         raise PainkitError(
-            f"has no column {', '.join(absent)}",
-            where=path,
-            line=1,
-            expected=f"the columns {', '.join(required)}",
+            f"has no column {shown[0]}", where=path, line=1, expected=f"the columns {shown[1]}"
         )
     return table

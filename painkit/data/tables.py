@@ -45,7 +45,7 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
     )
 
 
-def prkachin_solomon(units: Mapping[str, Any]) -> NDArray[np.float64]:
+def prkachin_solomon(units: Mapping[str, Any] | pd.DataFrame) -> NDArray[np.float64]:
     """PSPI of columns AU4 ... AU43 (Prkachin and Solomon 2008), NaN where a unit is not coded."""
     au = {n: np.asarray(units[f"AU{n}"], dtype=float) for n in (4, 6, 7, 9, 10, 43)}
     return np.asarray(au[4] + np.maximum(au[6], au[7]) + np.maximum(au[9], au[10]) + au[43])

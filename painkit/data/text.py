@@ -13,12 +13,25 @@ from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
 
-__all__ = ["LIMIT_BYTES", "parse_action_units", "parse_number", "parse_points", "read_bytes", "stack_points"]
+__all__ = [
+    "parse_action_units",
+    "parse_number",
+    "parse_points",
+    "read_bytes",
+    "stack_action_units",
+    "stack_numbers",
+    "stack_points",
+    "stack_rows",
+]
 
 #: A label or landmark file beyond this is no label or landmark file (66 points take 2 kB).
 LIMIT_BYTES = 1 << 20
+_CHUNK = 8192
 #: Pixels; no camera of the archives comes near, a wrong unit or a broken exponent does.
 LIMIT_PIXELS = 1e5
+#: A face whose chin and nose root are closer than this cannot have been tracked in pixels.
+FACE_PIXELS = 2
+N_POINTS = 66
 # float() alone would also take "1_0", "nan" and "infinity".
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -31,7 +44,12 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         handle = os.open(path, os.O_RDONLY)
         try:
             # Straight system calls: over 145,000 files this is a third of open().read()'s time.
-            data = os.read(handle, LIMIT_BYTES + 1)
+            data = os.read(handle, _CHUNK)
+            while len(data) % _CHUNK == 0 and 0 < len(data) <= LIMIT_BYTES:
+                more = os.read(handle, _CHUNK)
+                if not more:
+                    break
+                data += more
         finally:
             os.close(handle)
     except (OSError, ValueError) as error:
@@ -71,12 +89,12 @@ def _rows(data: bytes, where: Where) -> list[tuple[int, list[float]]]:
 
 
 def parse_number(data: bytes, low: float, high: float, where: Where = None) -> float:
-    """Read the one number of a label file.
+    r"""Read the one number of a label file.
 
     Parameters
     ----------
     data : bytes
-        Content, such as ``b"   2.0000000e+00\\n"``.
+        Content, such as ``b"   2.0000000e+00\n"``.
     low, high : float
         The label's scale, both ends included.
     where : path, optional
@@ -134,80 +152,120 @@ def parse_action_units(data: bytes, where: Where = None) -> dict[int, float]:
             raise PainkitError(
                 f"{code:g} is no action unit", where=where, line=line, expected="a whole number below 100"
             )
-        if code == 0:
-            continue
-        if code == 43:
-            intensity = 1.0
-        elif not 1 <= intensity <= 5:
+        if code not in (0, 43) and not 1 <= intensity <= 5:
             raise PainkitError(
                 f"intensity {intensity:g} of AU{code:g} is out of range",
                 where=where,
                 line=line,
                 expected="1 to 5",
             )
-        # A unit coded for both sides of the face counts once, with its stronger side.
-        units[int(code)] = max(intensity, units.get(int(code), 0.0))
+        _add_unit(units, int(code), intensity)
     return units
 
 
-def parse_points(data: bytes, n_points: int = 66, where: Where = None) -> NDArray[np.float32]:
-    """Read one landmark file strictly: `n_points` lines ``x y`` in pixels, any white space.
+def _add_unit(units: dict[int, float], code: int, intensity: float) -> None:
+    """Code 0 is no unit; 43 has no intensity; a unit coded for both sides counts with its stronger one."""
+    if code:
+        units[code] = 1.0 if code == 43 else max(intensity, units.get(code, 0.0))
+
+
+def parse_points(data: bytes, where: Where = None) -> NDArray[np.float32]:
+    """Read one landmark file strictly: 66 lines ``x y`` in pixels, any white space.
 
     Returns
     -------
-    (n_points, 2) float32
+    (66, 2) float32
 
     Raises
     ------
     PainkitError
         Naming the line that is wrong: other shapes, other scales, anything that is not a finite number.
     """
-    expected = f"{n_points} lines 'x y' in pixels"
+    expected = f"{N_POINTS} lines 'x y' in pixels"
     rows = _rows(data, where)
     for line, values in rows:
         if len(values) != 2:
             raise PainkitError(
                 f"{len(values)} numbers in the line", where=where, line=line, expected=expected
             )
-    if len(rows) != n_points:
-        line = rows[-1][0] if rows else None
-        raise PainkitError(f"holds {len(rows)} points", where=where, line=line, expected=expected)
+    if len(rows) != N_POINTS:
+        last = rows[-1][0] if rows else None
+        raise PainkitError(f"holds {len(rows)} points", where=where, line=last, expected=expected)
     points = np.array([values for _, values in rows])
     far = np.flatnonzero(np.abs(points).max(axis=1) >= LIMIT_PIXELS)
     if len(far):
-        raise PainkitError(
-            "the point lies far outside any image", where=where, line=rows[far[0]][0], expected=expected
-        )
-    if np.ptp(points, axis=0).max() < 4:
-        raise PainkitError(
-            "the face is less than 4 pixels wide and high: wrong scale", where=where, expected=expected
-        )
-    return points.astype(np.float32)
+        line = rows[far[0]][0]
+        raise PainkitError("a point far outside any image", where=where, line=line, expected=expected)
+    points = points.astype(np.float32)
+    if not _large_enough(points[None]):
+        what = f"chin and nose root are less than {FACE_PIXELS} pixels apart: wrong scale"
+        raise PainkitError(what, where=where, expected=expected)
+    return points
 
 
-def stack_points(files: list[bytes], n_points: int = 66) -> NDArray[np.float32] | None:
-    """Read many landmark files in one go.
+def _large_enough(points: NDArray[np.float32]) -> bool:
+    """Whether chin and nose root (points 8 and 27) are apart on every face; normalized coordinates fail."""
+    return bool(np.abs(points[:, 8] - points[:, 27]).max(axis=1).min() >= FACE_PIXELS)
+
+
+def stack_rows(files: list[bytes], width: int) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+    """Read many files of rows of `width` numbers in one go.
 
     The text is split and converted by Arrow outside the interpreter lock, so that threads help.
 
     Returns
     -------
-    (len(files), n_points, 2) float32, or None
-        None when any file is not exactly as `parse_points` wants it: then read them singly to learn which.
+    (n_rows, width) float32 and (len(files),) rows of each file, or None
+        None when any file holds something else, an empty one included: read them singly to learn which.
     """
     if not files:
-        return np.empty((0, n_points, 2), np.float32)
+        return np.empty((0, width), np.float32), np.empty(0, np.int64)
     try:
         lines = pc.split_pattern(pc.ascii_trim_whitespace(pa.array(files, pa.string())), "\n")
-        if pc.min_max(pc.list_value_length(lines)).as_py() != {"min": n_points, "max": n_points}:
-            return None
         words = pc.ascii_split_whitespace(pc.ascii_trim_whitespace(lines.flatten()))
-        if pc.min_max(pc.list_value_length(words)).as_py() != {"min": 2, "max": 2}:
+        if pc.min_max(pc.list_value_length(words)).as_py() != {"min": width, "max": width}:
             return None
         values = pc.cast(words.flatten(), pa.float32()).to_numpy()
+        if not np.isfinite(values).all():
+            return None
+        return values.reshape(-1, width), pc.list_value_length(lines).to_numpy().astype(np.int64)
     except pa.ArrowException:
         return None
-    points: NDArray[np.float32] = values.reshape(len(files), n_points, 2)
-    # Written so that NaN fails too.
-    sound = np.abs(points).max() < LIMIT_PIXELS and np.ptp(points, axis=1).max(axis=1).min() >= 4
-    return points if sound else None
+
+
+def stack_numbers(files: list[bytes], low: float, high: float) -> NDArray[np.float64] | None:
+    """Read many label files in one go: (len(files),) numbers, or None if `parse_number` refuses any."""
+    stack = stack_rows(files, 1)
+    if stack is None or len(stack[0]) != len(files):
+        return None
+    values = stack[0][:, 0].astype(np.float64)
+    return values if ((values >= low) & (values <= high)).all() else None
+
+
+def stack_action_units(files: list[bytes]) -> list[dict[int, float]] | None:
+    """Read many FACS files that are not empty in one go, or None if `parse_action_units` refuses any."""
+    stack = stack_rows(files, 4)
+    if stack is None:
+        return None
+    codes, intensities = stack[0][:, 0], stack[0][:, 1]
+    graded = (codes != 0) & (codes != 43)
+    sound = (codes >= 0) & (codes < 100) & (codes == np.floor(codes))
+    sound &= ~graded | ((intensities >= 1) & (intensities <= 5))
+    if not sound.all():
+        return None
+    units: list[dict[int, float]] = [{} for _ in files]
+    owners = np.repeat(np.arange(len(files)), stack[1])
+    for owner, code, intensity in zip(owners.tolist(), codes.tolist(), intensities.tolist(), strict=True):
+        _add_unit(units[owner], int(code), intensity)
+    return units
+
+
+def stack_points(files: list[bytes]) -> NDArray[np.float32] | None:
+    """Read many landmark files in one go: (len(files), 66, 2), or None if `parse_points` refuses any."""
+    stack = stack_rows(files, 2)
+    if stack is None or not (stack[1] == N_POINTS).all():
+        return None
+    points: NDArray[np.float32] = stack[0].reshape(len(files), N_POINTS, 2)
+    if len(files) and not (stack[0].min() > -LIMIT_PIXELS and stack[0].max() < LIMIT_PIXELS):
+        return None
+    return points if not len(files) or _large_enough(points) else None

@@ -90,7 +90,7 @@ def _scan(path: str, relative: str, into: Listing) -> list[str]:
         with os.scandir(path) as entries:
             for entry in entries:
                 name = entry.name
-                if is_junk(name):
+                if name[0] == "." or name in _JUNK:  # is_junk without the call
                     continue
                 if entry.is_dir():
                     folders.append(name)

@@ -39,8 +39,8 @@ MARKER = "simulation.json"
 _MOVEMENTS = {"aa": "abduction", "ae": "external rotation", "af": "flexion", "ai": "internal rotation"}
 _PARENTS = {"PSPI": "Frame_Labels", "FACS": "Frame_Labels", "landmarks": "AAM_landmarks", "images": "Images"}
 _HOLDS = "Frame_Labels, Sequence_Labels, AAM_landmarks or Images"
-# The archive's seven black frames. Without an image to look at they are believed only while the sequence has the
-# length of one of this subject's (300, 210, 292 without them) and seven: else the copy has been cleaned.
+# The archive's seven black frames. Without an image to look at they are believed only while the sequence has
+# the length of one of this subject's (300, 210, 292 without them) and seven: else the copy has been cleaned.
 _BLACK_SEQUENCE, _BLACK_FRAMES, _BLACK_LENGTHS = ("095-tv095", "tv095t2aeunaff"), 7, (307, 217, 299)
 
 
@@ -56,8 +56,8 @@ def read_unbc(
     Parameters
     ----------
     root : path
-        Folder that holds ``Frame_Labels`` and, where the copy has them, ``Sequence_Labels``, ``AAM_landmarks``,
-        ``Images``; optionally ``subjects.csv`` (subject, gender, age, complexion).
+        Folder that holds ``Frame_Labels`` and, where the copy has them, ``Sequence_Labels``,
+        ``AAM_landmarks``, ``Images``; optionally ``subjects.csv`` (subject, gender, age, complexion).
     cache : bool
         Keep the parsed cohort in `painkit.data.cache.cache_folder` and open it from there next time.
     progress : bool
@@ -202,38 +202,33 @@ class _Reading:
         for code in codes:
             values = np.concatenate([part.units.get(code, zeros[len(part.frames)]) for part in parts])
             columns[f"AU{code}"] = np.where(coded, values, np.nan)
-        columns["image"] = pd.Series(images, dtype="str")
+        columns |= {"tracked": False, "black": False, "image": pd.Series(images, dtype="str")}
         return pd.DataFrame(columns)
 
     def _mask(
         self, frames: pd.DataFrame, landmarks: NDArray[np.float32], image_bytes: NDArray[np.int64], jobs: int
     ) -> None:
-        """Mark black frames and mask their landmarks; add the columns `tracked` and `black`."""
+        """Mark black frames and mask their landmarks; fill the columns `tracked` and `black`."""
         rows = np.flatnonzero(image_bytes >= 0)
         paths = [f"{self.root}/{path}" for path in frames["image"].iloc[rows]]
         verdicts = black_among(paths, image_bytes[rows], jobs)
         black = np.zeros(len(frames), bool)
         for i, verdict in verdicts.items():
-            row = rows[i]
-            subject, sequence, number = frames.loc[row, ["subject", "sequence", "frame"]]
             if isinstance(verdict, PainkitError):
-                self.findings.append(unreadable(subject, sequence, int(number), paths[i], verdict))
-                continue
-            black[row] = verdict
+                self.findings.append(unreadable(*_frame_name(frames, rows[i]), paths[i], verdict))
+            else:
+                black[rows[i]] = verdict
         assumed = self._assumed_black(frames)
         black |= assumed
         for row in np.flatnonzero(black):
-            subject, sequence, number = frames.loc[row, ["subject", "sequence", "frame"]]
-            why = (
-                "known to be black in the archive; no image here to look at"
-                if assumed[row]
-                else "the image is black"
-            )
-            path = None if assumed[row] else f"{self.root}/{frames['image'].iloc[row]}"
-            self.findings.append(("black", subject, sequence, int(number), path, f"{why}: landmarks masked"))
+            path: str | None = f"{self.root}/{frames['image'].iloc[row]}"
+            why = "the image is black"
+            if assumed[row]:
+                path, why = None, "known to be black in the archive; no image here to look at"
+            self.findings.append(("black", *_frame_name(frames, row), path, f"{why}: landmarks masked"))
         landmarks[black] = np.nan
-        frames.insert(frames.columns.get_loc("image"), "tracked", ~np.isnan(landmarks[:, 0, 0]))
-        frames.insert(frames.columns.get_loc("image"), "black", black)
+        frames["tracked"] = ~np.isnan(landmarks[:, 0, 0])
+        frames["black"] = black
 
     @staticmethod
     def _assumed_black(frames: pd.DataFrame) -> NDArray[np.bool_]:
@@ -249,9 +244,8 @@ class _Reading:
         again = prkachin_solomon(frames)
         stored = frames["pspi"].to_numpy()
         for row in np.flatnonzero(np.abs(again - stored) > 1e-6):  # NaN, not coded, compares false
-            subject, sequence, number = frames.loc[row, ["subject", "sequence", "frame"]]
             message = f"PSPI is stored as {stored[row]:g}; the action units give {again[row]:g}"
-            self.findings.append(("pspi_mismatch", subject, sequence, int(number), None, message))
+            self.findings.append(("pspi_mismatch", *_frame_name(frames, row), None, message))
 
     def _sequences(self, frames: pd.DataFrame) -> pd.DataFrame:
         """Count frames, read the sequence labels, and read test, movement and side from the name."""
@@ -284,6 +278,10 @@ class _Reading:
                 message = f"the sequence has no label {kind}"
                 self.findings.append(("missing", subject, sequence, None, str(path), message))
             yield value
+
+
+def _frame_name(frames: pd.DataFrame, row: int) -> tuple[str, str, int]:
+    return str(frames["subject"].iloc[row]), str(frames["sequence"].iloc[row]), int(frames["frame"].iloc[row])
 
 
 def _simulation_notes(marker: Path) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,10 @@ __all__ = ["KINDS", "SequenceData", "read_sequence", "unreadable"]
 
 #: What a frame has, and how the names of its files end.
 KINDS = {"PSPI": "_facs.txt", "FACS": "_facs.txt", "landmarks": "_aam.txt", "images": ".png"}
+
+
+#: kind -> frame number -> path and bytes
+Files = dict[str, dict[int, tuple[str, int]]]
 
 
 @dataclass
@@ -41,6 +47,40 @@ class SequenceData:
         self.errors.setdefault(kind, error)
         self.findings.append(unreadable(self.subject, self.sequence, frame, path, error))
 
+    def read(
+        self,
+        kind: str,
+        found: Files,
+        row: dict[int, int],
+        stack: Callable[[list[bytes]], Any],
+        parse: Callable[[bytes, str], Any],
+    ) -> Iterator[tuple[int, Any]]:
+        """Read all files of a kind: row and value of each that is sound, a finding for each that is not.
+
+        `stack` reads many at once and gives None when one of them is bad; `parse` reads one and tells why.
+        """
+        contents: dict[int, bytes] = {}
+        for number, (path, size) in found.get(kind, {}).items():
+            try:
+                # Most FACS files are empty, and the listing says so: they need no opening.
+                contents[number] = text.read_bytes(path) if size else b""
+            except PainkitError as error:
+                self.fail(kind, number, path, error)
+        values = stack(list(contents.values()))
+        if values is not None:
+            self.good[kind] += len(contents)
+            yield from zip((row[number] for number in contents), values, strict=True)
+            return
+        for number, content in contents.items():
+            path = found[kind][number][0]
+            try:
+                # One bad file among hundreds must not make the good ones slow.
+                single = stack([content])
+                yield row[number], parse(content, path) if single is None else single[0]
+                self.good[kind] += 1
+            except PainkitError as error:
+                self.fail(kind, number, path, error)
+
     def note(self, kind: str, frame: int | None, path: str | None, message: str) -> None:
         """Note anything else."""
         self.findings.append((kind, self.subject, self.sequence, frame, path, message))
@@ -64,11 +104,13 @@ def read_sequence(subject: str, sequence: str, folders: dict[str, tuple[str, lis
         left out; a kind that only this sequence lacks has no files.
     """
     findings: list[Finding] = []
-    found = {}
-    for kind, (folder, entries) in folders.items():
-        found[kind] = _by_number(entries, subject, sequence, kind, folder, findings)
+    found = {
+        kind: _by_number(entries, subject, sequence, kind, folder, findings)
+        for kind, (folder, entries) in folders.items()
+    }
     numbers = sorted(set().union(*found.values()))
     n = len(numbers)
+    row = dict(zip(numbers, range(n), strict=True))
     data = SequenceData(
         subject,
         sequence,
@@ -82,39 +124,26 @@ def read_sequence(subject: str, sequence: str, folders: dict[str, tuple[str, lis
         findings=findings,
     )
     _note_absent(data, found, folders)
-    row = {number: i for i, number in enumerate(numbers)}
-    paths = {
-        kind: {row[k]: f"{folders[kind][0]}/{name}" for k, (name, _) in found[kind].items()} for kind in found
-    }
-    sizes = {kind: {row[k]: size for k, (_, size) in found[kind].items()} for kind in found}
-    for i, path in paths.get("PSPI", {}).items():
-        try:
-            data.pspi[i] = text.parse_number(text.read_bytes(path), 0, 16, path)
-            data.good["PSPI"] += 1
-        except PainkitError as error:
-            data.fail("PSPI", numbers[i], path, error)
-    for i, path in paths.get("FACS", {}).items():
-        try:
-            # Most FACS files are empty ("coded, no unit"): the listing says so, they need no opening.
-            units = text.parse_action_units(text.read_bytes(path), path) if sizes["FACS"][i] else {}
-        except PainkitError as error:
-            data.fail("FACS", numbers[i], path, error)
-            continue
-        data.good["FACS"] += 1
+    for i, value in data.read("PSPI", found, row, _numbers, _number):
+        data.pspi[i] = value
+    for i, units in data.read("FACS", found, row, _units, text.parse_action_units):
         data.coded[i] = True
         for code, intensity in units.items():
             data.units.setdefault(code, np.zeros(n))[i] = intensity
-    _read_points(data, paths.get("landmarks", {}))
-    for i, path in paths.get("images", {}).items():
-        data.images[i], data.image_bytes[i] = path, max(sizes["images"][i], 0)
+    for i, points in data.read("landmarks", found, row, text.stack_points, text.parse_points):
+        data.points[i] = points
+    for number, (path, size) in found.get("images", {}).items():
+        data.images[row[number]], data.image_bytes[row[number]] = path, max(size, 0)
     return data
 
 
 def _by_number(
     entries: list[Entry], subject: str, sequence: str, kind: str, folder: str, findings: list[Finding]
 ) -> dict[int, tuple[str, int]]:
-    """Frame number -> name and bytes."""
+    """Frame number -> path and bytes."""
     ending, start = KINDS[kind], len(sequence)
+    if [entry[0] for entry in entries] == [f"{sequence}{k + 1:03d}{ending}" for k in range(len(entries))]:
+        return {k: (f"{folder}/{name}", size) for k, (name, size, _) in enumerate(entries, start=1)}
     found: dict[int, tuple[str, int]] = {}
     for name, size, _ in entries:
         digits = name[start : -len(ending)]
@@ -127,13 +156,13 @@ def _by_number(
             message = "a second file of this frame; the first by name was used"
             findings.append(("duplicate", subject, sequence, int(digits), f"{folder}/{name}", message))
         else:
-            found[int(digits)] = (name, size)
+            found[int(digits)] = (f"{folder}/{name}", size)
     return found
 
 
 def _note_absent(
     data: SequenceData,
-    found: dict[str, dict[int, tuple[str, int]]],
+    found: Files,
     folders: dict[str, tuple[str, list[Entry]]],
 ) -> None:
     numbers = data.frames.tolist()
@@ -157,21 +186,18 @@ def _note_absent(
             data.note("missing", k, path, f"the frame has no file of {kind}")
 
 
-def _read_points(data: SequenceData, paths: dict[int, str]) -> None:
-    contents: dict[int, bytes] = {}
-    for i, path in paths.items():
-        try:
-            contents[i] = text.read_bytes(path)
-        except PainkitError as error:
-            data.fail("landmarks", int(data.frames[i]), path, error)
-    stack = text.stack_points(list(contents.values()))
-    if stack is not None:
-        data.points[list(contents)] = stack
-        data.good["landmarks"] += len(contents)
-        return
-    for i, content in contents.items():  # At least one is bad: learn which, and keep the others.
-        try:
-            data.points[i] = text.parse_points(content, where=paths[i])
-            data.good["landmarks"] += 1
-        except PainkitError as error:
-            data.fail("landmarks", int(data.frames[i]), paths[i], error)
+def _number(content: bytes, path: str) -> float:
+    return text.parse_number(content, 0, 16, path)
+
+
+def _numbers(contents: list[bytes]) -> NDArray[np.float64] | None:
+    return text.stack_numbers(contents, 0, 16)
+
+
+def _units(contents: list[bytes]) -> list[dict[int, float]] | None:
+    """FACS files of which most are empty: coded, no unit."""
+    units = text.stack_action_units([content for content in contents if content])
+    if units is None:
+        return None
+    coded = iter(units)
+    return [next(coded) if content else {} for content in contents]

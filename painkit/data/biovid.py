@@ -1,0 +1,185 @@
+"""BioVid Heat Pain Database (Walter et al. 2013): index of part A, and of part D by a user's table."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from painkit.data.cohort import Cohort, content_digest
+from painkit.data.subjects import read_csv
+from painkit.data.tables import Finding, empty_frames, findings_table, subjects_table
+from painkit.data.tree import existing_folder, undoubled
+from painkit.errors import PainkitError
+
+__all__ = ["CLASSES", "FPS", "FRAMES_PER_VIDEO", "NON_REACTIVE", "SAMPLE_NAME", "read_biovid"]
+
+CLASSES = ("BL1", "PA1", "PA2", "PA3", "PA4")
+SAMPLE_NAME = re.compile(
+    r"(?P<subject>\d{6}_(?P<sex>[mw])_(?P<age>\d{2}))-(?P<label>BL1|PA[1-4])-\d{3}", re.ASCII
+)
+#: Videos of part A last 5.5 s at 25 frames a second.
+FPS, FRAMES_PER_VIDEO = 25, 138
+#: Subjects often excluded because they show no reaction to the heat.
+NON_REACTIVE = frozenset(
+    ["082315_w_60", "082414_m_64", "082909_m_47", "083009_w_42", "083013_w_47", "083109_m_60", "083114_w_55", "091914_m_46", "092009_m_54", "092014_m_56", "092509_w_51", "092714_m_64", "100514_w_51", "100914_m_39", "101114_w_37", "101209_w_61", "101809_m_59", "101916_m_40", "111313_m_64", "120614_w_61"]
+)
+_COLUMNS = ("subject_id", "subject_name", "class_id", "class_name", "sample_id", "sample_name")
+_HOLDS = "starting_point/samples.csv and video/ of BioVid part A"
+_NOTE = "Videos are indexed, not decoded: `frames` is empty."
+_NOTE_LENGTH = "n_frames is what 5.5 s at 25 frames a second give; single videos may differ."
+
+
+def read_biovid(
+    root: str | os.PathLike[str], *, part: str = "A", table: str | os.PathLike[str] | None = None
+) -> Cohort:
+    """Index the videos of BioVid.
+
+    Parameters
+    ----------
+    root : path
+        Folder of the part.
+    part : str
+        "A" (heat pain) or "D" (posed expressions).
+    table : path, optional
+        Part D has no index of its own: a CSV file with the columns subject, class, path (of the video, relative
+        to `root`). Also taken for part A, in place of and in the format of ``starting_point/samples.csv``.
+
+    Returns
+    -------
+    Cohort
+        A row of `sequences` per video, with class, class_id (part A), and video (path relative to `root`).
+        `subjects` has gender, age_years, age (young to 35, middle-aged to 50, elderly) and non_reactive, from
+        the name. `frames` is empty. A listed video that is not there is a finding.
+
+    Raises
+    ------
+    PainkitError
+        When the index is missing or damaged, naming its line.
+    """
+    folder = existing_folder(root, _HOLDS if part == "A" else "the videos of BioVid part D")
+    if part == "A":
+        sequences, notes = _part_a(folder, None if table is None else Path(table)), (_NOTE, _NOTE_LENGTH)
+    elif part == "D":
+        if table is None:
+            raise PainkitError(
+                "part D needs a table of its videos",
+                where=folder,
+                expected="table=CSV file with the columns subject, class, path",
+            )
+        sequences, notes = _part_d(Path(table)), (_NOTE,)
+    else:
+        raise PainkitError(f"BioVid part {part!r} is not read", expected="A or D")
+    findings: list[Finding] = [
+        ("missing", subject, sequence, None, str(folder / video), "the video is not there")
+        for subject, sequence, video in sequences[["subject", "sequence", "video"]].itertuples(index=False)
+        if not (folder / video).is_file()
+    ]
+    subjects = _subjects(sequences["subject"])
+    return Cohort(
+        name="biovid",
+        root=folder,
+        simulated=False,
+        subjects=subjects,
+        sequences=sequences,
+        frames=empty_frames(),
+        landmarks=np.empty((0, 66, 2), np.float32),
+        findings=findings_table(findings),
+        fingerprint=content_digest(part, subjects, sequences),
+        notes=notes,
+    )
+
+
+def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
+    base = undoubled(folder, "starting_point")
+    path = table if table is not None else (base or folder / "starting_point") / "samples.csv"
+    index = read_csv(path, required=_COLUMNS, sep="\t")
+    if not len(index):
+        raise PainkitError("lists no video", where=path, line=2, expected="a row for each video")
+    matches = [SAMPLE_NAME.fullmatch(str(name)) for name in index["sample_name"]]
+    for row, (match, subject, class_id, class_name) in enumerate(
+        zip(matches, index["subject_name"], index["class_id"], index["class_name"], strict=True)
+    ):
+        if match is None:
+            raise PainkitError(
+                f"sample_name is {index['sample_name'].iloc[row]!r}",
+                where=path,
+                line=row + 2,
+                expected="a name such as 071309_w_21-PA4-024",
+            )
+        # The path of the video, sex, age and class all rest on these four telling the same.
+        told = (subject, class_name, class_id)
+        if told != (match["subject"], match["label"], str(CLASSES.index(match["label"]))):
+            raise PainkitError(
+                f"subject, class and class_id {told} do not fit the sample {match[0]}",
+                where=path,
+                line=row + 2,
+            )
+    if index["sample_name"].duplicated().any():
+        row = int(index["sample_name"].duplicated().to_numpy().argmax())
+        raise PainkitError(
+            "the sample is listed twice", where=path, line=row + 2, expected="one row for each video"
+        )
+    video = undoubled(folder, "video") or folder / "video"
+    inside = video.relative_to(folder).as_posix()
+    sequences = pd.DataFrame(
+        {
+            "subject": index["subject_name"],
+            "sequence": index["sample_name"],
+            "n_frames": FRAMES_PER_VIDEO,
+            "vas": np.nan,
+            "opi": np.nan,
+            "aff": np.nan,
+            "sen": np.nan,
+            "class": index["class_name"],
+            "class_id": index["class_id"].astype(int),
+            "video": inside + "/" + index["subject_name"] + "/" + index["sample_name"] + ".mp4",
+        }
+    )
+    return sequences.sort_values(["subject", "sequence"], ignore_index=True)
+
+
+def _part_d(path: Path) -> pd.DataFrame:
+    index = read_csv(path, required=("subject", "class", "path"))
+    for column in ("subject", "class", "path"):
+        if index[column].isna().any():
+            row = int(index[column].isna().to_numpy().argmax())
+            raise PainkitError(f"{column} is empty", where=path, line=row + 2, expected="a value")
+    if not len(index) or index["path"].duplicated().any():
+        row = int(index["path"].duplicated().to_numpy().argmax()) if len(index) else 0
+        raise PainkitError(
+            "the video is listed twice" if len(index) else "lists no video",
+            where=path,
+            line=row + 2,
+            expected="one row for each video",
+        )
+    sequences = pd.DataFrame(
+        {
+            "subject": index["subject"],
+            "sequence": index["path"].str.replace(r"\.[^./\\]*$", "", regex=True),
+            "n_frames": pd.Series([pd.NA] * len(index), dtype="Int64"),
+            "vas": np.nan,
+            "opi": np.nan,
+            "aff": np.nan,
+            "sen": np.nan,
+            "class": index["class"],
+            "video": index["path"],
+        }
+    )
+    return sequences.sort_values(["subject", "sequence"], ignore_index=True)
+
+
+def _subjects(names: pd.Series) -> pd.DataFrame:
+    """Sex and age stand in the name (071309_w_21); part D subjects may be called otherwise."""
+    table = subjects_table(names)
+    told = table["subject"].str.extract(r"^\d{6}_([mw])_(\d{2})$")
+    years = pd.to_numeric(told[1])
+    table["gender"] = told[0].map({"w": "female", "m": "male"}).astype("str")
+    ages = pd.cut(years, [0, 35, 50, 200], labels=["young", "middle-aged", "elderly"])
+    table["age"] = ages.astype("object").astype("str")
+    table["age_years"] = years.astype("Float64").astype("Int64")
+    table["non_reactive"] = table["subject"].isin(NON_REACTIVE)
+    return table

@@ -1,0 +1,218 @@
+"""What OpenFace and py-feat files have in common: CSV tables with a row per frame and 68 points."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from painkit.data.cohort import Cohort, content_digest
+from painkit.data.tables import (
+    ACTION_UNITS,
+    INNER_MOUTH_CORNERS,
+    Finding,
+    findings_table,
+    subjects_table,
+)
+from painkit.data.tree import is_junk
+from painkit.errors import PainkitError
+
+__all__ = [
+    "POINTS",
+    "Recording",
+    "csv_files",
+    "frame_numbers",
+    "numbers",
+    "points_66",
+    "recordings_to_cohort",
+    "subject_of",
+]
+
+#: Columns of the 68 landmarks, in pixels.
+POINTS = tuple(f"{axis}_{k}" for axis in "xy" for k in range(68))
+
+
+@dataclass
+class Recording:
+    """One sequence as a tool's file tells it; rows need not be sorted yet."""
+
+    subject: str
+    sequence: str
+    path: Path
+    frames: NDArray[np.int64]
+    pspi: NDArray[np.float64]
+    units: dict[str, NDArray[np.float64]]  # "AU4" -> values
+    points: NDArray[np.float32]  # (n, 66, 2)
+    tracked: NDArray[np.bool_]
+    confidence: NDArray[np.float64]
+    findings: list[Finding] = field(default_factory=list)
+
+
+def csv_files(root: str | os.PathLike[str] | None, tool: str) -> list[Path]:
+    """List a CSV file itself, or all CSV files below a folder."""
+    expected = f"a CSV file of {tool} or a folder of them"
+    if root is None:
+        raise PainkitError("no file or folder was given", expected=expected)
+    path = Path(root)
+    try:
+        if path.is_file():
+            return [path]
+        if not path.is_dir():
+            raise PainkitError("does not exist", where=path, expected=expected)
+        inside = sorted(path.rglob("*.csv"))
+        files = [p for p in inside if p.is_file() and not any(is_junk(n) for n in p.relative_to(path).parts)]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PainkitError(f"could not be opened: {reason}", where=root, expected=expected) from error
+    if not files:
+        raise PainkitError("the folder holds no CSV file", where=path, expected=expected)
+    return files
+
+
+def subject_of(table: pd.DataFrame, path: Path, base: Path) -> str:
+    """Tell the subject of a file: its column ``subject``, else its folder below `base`, else its name."""
+    if "subject" in table and len(set(table["subject"])) == 1 and table["subject"].notna().all():
+        return str(table["subject"].iloc[0])
+    return path.parent.name if path != base and path.parent != base else path.stem
+
+
+def frame_numbers(table: pd.DataFrame, path: Path) -> NDArray[np.int64]:
+    """Give the column ``frame`` as whole numbers, as they stand in the file.
+
+    Raises
+    ------
+    PainkitError
+        When there is no row, or a number that is none.
+    """
+    frames = numbers(table, "frame", path)
+    if not len(frames):
+        raise PainkitError("has no row", where=path, line=2, expected="a row for each frame")
+    wrong = ~((frames >= 0) & (frames == np.floor(frames)) & (frames < 2**53))
+    if wrong.any():
+        row = int(wrong.argmax())
+        cell = table["frame"].iloc[row]
+        raise PainkitError(f"the frame is {cell!r}", where=path, line=row + 2, expected="a whole number")
+    return frames.astype(np.int64)
+
+
+def numbers(table: pd.DataFrame, column: str, path: Path, *, bad_as_nan: bool = False) -> NDArray[np.float64]:
+    """Give one text column as numbers; what tools write for "not a number" (``-nan(ind)``) becomes NaN.
+
+    Raises
+    ------
+    PainkitError
+        For a cell that is neither, naming its line, unless `bad_as_nan`.
+    """
+    cells = table[column]
+    values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    if not bad_as_nan:
+        known = cells.str.contains(r"^\s*[+-]?(?:nan|inf)", case=False, na=True).to_numpy(dtype=bool)
+        wrong = np.isnan(values) & ~known
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise PainkitError(
+                f"{column} is {str(cells.iloc[row])[:40]!r}", where=path, line=row + 2, expected="a number"
+            )
+    values = values.copy()
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def points_66(table: pd.DataFrame, path: Path) -> NDArray[np.float32]:
+    """Columns x_0 ... x_67, y_0 ... y_67 (pixels) as (n, 66, 2): without the inner mouth corners."""
+    kept = [k for k in range(68) if k not in INNER_MOUTH_CORNERS]
+    axes = [np.stack([numbers(table, f"{axis}_{k}", path) for k in kept], axis=1) for axis in "xy"]
+    return np.stack(axes, axis=2).astype(np.float32)
+
+
+def one_face_a_frame(recording: Recording) -> Recording:
+    """Sort by frame and keep, of several faces in a frame, the one detected most surely."""
+    worst = np.nan_to_num(recording.confidence, nan=-np.inf)
+    order = np.lexsort((-worst, ~recording.tracked, recording.frames))
+    frames = recording.frames[order]
+    first = np.append(True, frames[1:] != frames[:-1]) if len(frames) else np.zeros(0, bool)
+    keep = order[first]
+    left_out = len(order) - len(keep)
+    if left_out:
+        message = f"{left_out} further faces in frames with several; the one detected most surely was kept"
+        recording.findings.append(
+            ("duplicate", recording.subject, recording.sequence, None, str(recording.path), message)
+        )
+    recording.frames = recording.frames[keep]
+    recording.pspi = recording.pspi[keep]
+    recording.units = {name: values[keep] for name, values in recording.units.items()}
+    recording.points, recording.tracked = recording.points[keep], recording.tracked[keep]
+    return recording
+
+
+def recordings_to_cohort(
+    name: str,
+    root: Path,
+    recordings: Iterable[Recording],
+    notes: Iterable[str],
+) -> Cohort:
+    """Put the recordings of a tool together.
+
+    Landmarks of frames whose tracking failed are masked and counted, a finding for each recording.
+    """
+    parts = sorted(map(one_face_a_frame, recordings), key=lambda part: (part.subject, part.sequence))
+    seen: dict[tuple[str, str], Path] = {}
+    findings: list[Finding] = []
+    for part in parts:
+        key = (part.subject, part.sequence)
+        if key in seen:
+            raise PainkitError(
+                f"two recordings are called {part.subject}/{part.sequence}",
+                where=part.path,
+                expected=f"another name than in {seen[key]}",
+            )
+        seen[key] = part.path
+        findings += part.findings
+        part.tracked &= ~np.isnan(part.points).any(axis=(1, 2))
+        part.points[~part.tracked] = np.nan
+        failed = int((~part.tracked).sum())
+        if failed:
+            message = f"tracking failed in {failed} of {len(part.tracked)} frames; their landmarks are masked"
+            findings.append(("not_tracked", *key, None, str(part.path), message))
+    lengths = [len(part.frames) for part in parts]
+    columns = {
+        "subject": pd.Series(np.repeat([part.subject for part in parts], lengths), dtype="str"),
+        "sequence": pd.Series(np.repeat([part.sequence for part in parts], lengths), dtype="str"),
+        "frame": np.concatenate([part.frames for part in parts]),
+        "pspi": np.concatenate([part.pspi for part in parts]),
+    }
+    units = {f"AU{n}" for n in ACTION_UNITS}.union(*(part.units for part in parts))
+    for unit in sorted(units, key=lambda text: int(text[2:])):
+        pieces = [part.units.get(unit, np.full(len(part.frames), np.nan)) for part in parts]
+        columns[unit] = np.concatenate(pieces)
+    columns["tracked"] = np.concatenate([part.tracked for part in parts])
+    columns["black"] = np.zeros(sum(lengths), bool)
+    columns["image"] = pd.Series([None] * sum(lengths), dtype="str")
+    frames = pd.DataFrame(columns)
+    landmarks = np.concatenate([part.points for part in parts])
+    subjects = subjects_table(part.subject for part in parts)
+    sequences = pd.DataFrame(
+        {
+            "subject": pd.Series([part.subject for part in parts], dtype="str"),
+            "sequence": pd.Series([part.sequence for part in parts], dtype="str"),
+            "n_frames": lengths,
+            **{label: np.full(len(parts), np.nan) for label in ("vas", "opi", "aff", "sen")},
+        }
+    )
+    return Cohort(
+        name=name,
+        root=root,
+        simulated=False,
+        subjects=subjects,
+        sequences=sequences,
+        frames=frames,
+        landmarks=landmarks,
+        findings=findings_table(findings),
+        fingerprint=content_digest(subjects, sequences, frames, landmarks),
+        notes=tuple(notes),
+    )

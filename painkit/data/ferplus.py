@@ -1,0 +1,272 @@
+"""FER2013 (Goodfellow et al. 2013) with the votes of FER+ (Barsoum et al. 2016)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from painkit.data.cache import cache_folder
+from painkit.data.cohort import content_digest
+from painkit.data.subjects import read_csv
+from painkit.data.summary import CohortSummary
+from painkit.data.tree import existing_folder
+from painkit.errors import PainkitError
+from painkit.files import write_atomically
+
+__all__ = ["EMOTIONS", "SIDE", "USAGES", "VOTES", "EmotionImages", "read_ferplus"]
+
+EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+#: Columns of the votes; the last two are no emotions ("NF": no face).
+VOTES = (*EMOTIONS, "unknown", "NF")
+USAGES = ("Training", "PublicTest", "PrivateTest")
+#: Images are 48 x 48 pixels.
+SIDE = 48
+_HOLDS = "fer2013new.csv and, for the images, fer2013.csv"
+
+
+@dataclass(frozen=True, eq=False)
+class EmotionImages:
+    """Small grey faces and what ten people saw in each.
+
+    Attributes
+    ----------
+    root : Path
+    votes : (n, 10) int64
+        Votes for each of `VOTES`.
+    usage : (n,) str
+        Training, PublicTest or PrivateTest.
+    names : (n,) str
+    rows : (n,) int64
+        Row in the files (0-based), by which votes and images are joined.
+    dropped : int
+        Rows left out because they have no name: no face, by all votes.
+    fingerprint : str
+    pixels : (n_files, 48, 48) uint8 or None
+        All images in file order, mapped from disk; None when fer2013.csv is not there.
+    """
+
+    root: Path
+    votes: NDArray[np.int64]
+    usage: NDArray[np.str_]
+    names: NDArray[np.str_]
+    rows: NDArray[np.int64]
+    dropped: int
+    fingerprint: str
+    pixels: NDArray[np.uint8] | None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def images(self, index: ArrayLike | slice = slice(None)) -> NDArray[np.uint8]:
+        """Read images: (48, 48) for one index, (k, 48, 48) for several; uint8 grey.
+
+        Raises
+        ------
+        PainkitError
+            When only the votes are there.
+        """
+        if self.pixels is None:
+            raise PainkitError(
+                "there are votes but no images", where=self.root, expected="fer2013.csv beside fer2013new.csv"
+            )
+        chosen = self.rows[index if isinstance(index, slice) else np.asarray(index)]
+        return np.asarray(self.pixels[chosen])
+
+    def majority(self) -> tuple[EmotionImages, NDArray[np.int64]]:
+        """Keep the faces on whose emotion most people agree.
+
+        As in the published code (its mode ``majority``): single votes are dropped; the largest count must
+        exceed half of what remains, votes for unknown and no face included; and it must be an emotion.
+
+        Returns
+        -------
+        EmotionImages
+            The rows kept: 25,060 training, 3,199 public test and 3,153 private test rows of the real votes.
+        (n_kept,) int64
+            Index into `EMOTIONS`.
+        """
+        votes = np.where(self.votes > 1, self.votes, 0)
+        winner = votes.argmax(axis=1)
+        agreed = (2 * votes.max(axis=1) > votes.sum(axis=1)) & (winner < len(EMOTIONS))
+        return self.take(np.flatnonzero(agreed)), winner[agreed]
+
+    def distribution(self) -> NDArray[np.float64]:
+        """Share of the votes for each of `EMOTIONS`: (n, 8), NaN where no emotion got a vote."""
+        votes = self.votes[:, : len(EMOTIONS)].astype(np.float64)
+        total = votes.sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):
+            share: NDArray[np.float64] = votes / total
+        return share
+
+    def take(self, index: ArrayLike) -> EmotionImages:
+        """Keep the rows of an index or a mask."""
+        chosen = np.asarray(index)
+        rows = self.rows[chosen]
+        return replace(
+            self,
+            votes=self.votes[chosen],
+            usage=self.usage[chosen],
+            names=self.names[chosen],
+            rows=rows,
+            fingerprint=content_digest(self.fingerprint, ",".join(map(str, rows))),
+        )
+
+    def summary(self) -> CohortSummary:
+        """Counts, to print or to show in a notebook."""
+        kept, label = self.majority()
+        facts = {"Rows with a name": f"{len(self):,} ({self.dropped:,} without left out: no face)"}
+        facts |= {name: f"{int((self.usage == name).sum()):,}" for name in USAGES}
+        facts["Images"] = "not there, votes only" if self.pixels is None else f"{SIDE} x {SIDE} grey"
+        shares = ", ".join(
+            f"{n:,} {name}" for name, n in zip(EMOTIONS, np.bincount(label, minlength=8), strict=True)
+        )
+        facts["Majority mode"] = f"{len(kept):,} ({shares})"
+        facts["Fingerprint"] = self.fingerprint
+        return CohortSummary(f"FER+ votes read from {self.root}", facts, ())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def __repr__(self) -> str:
+        return f"<FER+: {len(self)} rows, {'no images' if self.pixels is None else 'images'}>"
+
+
+def read_ferplus(root: str | os.PathLike[str], *, cache: bool = True, progress: bool = True) -> EmotionImages:
+    """Read the votes of FER+, and the images of FER2013 where they are there.
+
+    Parameters
+    ----------
+    root : path
+        Folder with ``fer2013new.csv`` and, for images, ``fer2013.csv``.
+    cache : bool
+        Keep the decoded images in the cache folder and map them from there; else they are kept in memory.
+    progress : bool
+        Show a progress bar when on a terminal.
+
+    Raises
+    ------
+    PainkitError
+        When a file is damaged or the two do not belong together, naming file and line.
+    """
+    folder = existing_folder(root, _HOLDS)
+    path = folder / "fer2013new.csv"
+    table = read_csv(path, required=("Usage", "Image name", *VOTES))
+    if not len(table):
+        raise PainkitError("has no row", where=path, line=2, expected="a row for each image")
+    counts = (
+        table[list(VOTES)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    )
+    bad = ~((counts >= 0) & (counts <= 100) & (counts == np.floor(counts)))
+    if bad.any():
+        row, column = map(int, np.argwhere(bad)[0])
+        cell = table[VOTES[column]].iloc[row]
+        raise PainkitError(
+            f"{VOTES[column]} has {cell!r} votes",
+            where=path,
+            line=row + 2,
+            expected="a whole number from 0 to 100",
+        )
+    strange = ~table["Usage"].isin(USAGES).to_numpy()
+    if strange.any():
+        row = int(strange.argmax())
+        cell = table["Usage"].iloc[row]
+        raise PainkitError(f"Usage is {cell!r}", where=path, line=row + 2, expected=", ".join(USAGES))
+    # Joined by row: from row 60 on the number in the name is no longer the row, and rows without a name
+    # (no face in the image) still have their image in fer2013.csv.
+    rows = np.flatnonzero(table["Image name"].notna())
+    usage = table["Usage"].to_numpy(dtype=np.str_)
+    votes = counts.astype(np.int64)
+    return EmotionImages(
+        root=folder,
+        votes=votes[rows],
+        usage=usage[rows],
+        names=table["Image name"].iloc[rows].to_numpy(dtype=np.str_),
+        rows=rows,
+        dropped=len(table) - len(rows),
+        fingerprint=content_digest(table),
+        pixels=_pixels(folder / "fer2013.csv", usage, cache, progress),
+    )
+
+
+def _pixels(path: Path, usage: NDArray[np.str_], cache: bool, progress: bool) -> NDArray[np.uint8] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise PainkitError(f"could not be read: {error.strerror or error}", where=path) from error
+    key = content_digest(
+        f"{path.resolve()} {status.st_size} {status.st_mtime_ns} {len(usage)}", ",".join(usage)
+    )
+    kept = cache_folder() / "ferplus" / f"{key}.npy"
+    shape = (len(usage), SIDE, SIDE)
+    if cache:
+        try:
+            pixels = np.load(kept, mmap_mode="r", allow_pickle=False)
+            if pixels.shape == shape and pixels.dtype == np.uint8:
+                return np.asarray(pixels)
+        except (OSError, ValueError, EOFError):
+            pass  # None yet, or not whole: written anew below.
+    pixels = _parse_pixels(path, usage, progress)
+    if cache:
+        with write_atomically(kept) as temporary:
+            np.save(temporary, pixels, allow_pickle=False)
+    return pixels
+
+
+def _parse_pixels(path: Path, usage: NDArray[np.str_], progress: bool) -> NDArray[np.uint8]:
+    pixels = np.empty((len(usage), SIDE, SIDE), np.uint8)
+    expected = "emotion,pixels,Usage with 2304 grey values from 0 to 255"
+    row = -1
+    try:
+        with open(path, "rb") as file:
+            if file.readline().strip() != b"emotion,pixels,Usage":
+                raise PainkitError("the header differs", where=path, line=1, expected="emotion,pixels,Usage")
+            lines = tqdm(
+                file, total=len(usage), desc="images", disable=None if progress else True, leave=False
+            )
+            for row, line in enumerate(lines):
+                if row == len(usage):
+                    raise PainkitError(
+                        "more rows than fer2013new.csv",
+                        where=path,
+                        line=row + 2,
+                        expected=f"{len(usage)} rows",
+                    )
+                fields = line.rstrip().replace(b'"', b"").split(b",")
+                values = _grey_values(fields[1]) if len(fields) == 3 else None
+                if values is None:
+                    raise PainkitError("the row is damaged", where=path, line=row + 2, expected=expected)
+                if fields[2].decode("ascii", "replace") != usage[row]:
+                    raise PainkitError(
+                        "Usage differs from that in fer2013new.csv: the files do not belong together",
+                        where=path,
+                        line=row + 2,
+                        expected=str(usage[row]),
+                    )
+                pixels[row] = values
+    except OSError as error:
+        raise PainkitError(f"could not be read: {error.strerror or error}", where=path) from error
+    if row + 1 != len(usage):
+        raise PainkitError(
+            f"ends after {row + 1} rows",
+            where=path,
+            line=row + 2,
+            expected=f"{len(usage)} as in fer2013new.csv",
+        )
+    return pixels
+
+
+def _grey_values(text: bytes) -> NDArray[np.uint8] | None:
+    try:
+        # As fast as numpy.fromstring, which besides hides what it could not read.
+        values = bytes(map(int, text.split()))
+    except ValueError:
+        return None
+    return np.frombuffer(values, np.uint8).reshape(SIDE, SIDE) if len(values) == SIDE * SIDE else None

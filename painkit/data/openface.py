@@ -1,0 +1,86 @@
+"""OpenFace 2 (Baltrusaitis et al. 2018) and older OpenFace CSV files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from painkit.data.cohort import Cohort
+from painkit.data.feature_files import (
+    POINTS,
+    Recording,
+    csv_files,
+    frame_numbers,
+    numbers,
+    points_66,
+    recordings_to_cohort,
+    subject_of,
+)
+from painkit.data.subjects import read_csv
+from painkit.data.tables import prkachin_solomon
+
+__all__ = ["read_openface"]
+
+_NOTE = (
+    "PSPI is a proxy, not a label: it is computed from OpenFace's estimated intensities, and AU45 (blink, "
+    "1 where present) stands in for AU43 (eyes closed), which OpenFace does not estimate."
+)
+
+
+def read_openface(root: str | os.PathLike[str], *, min_confidence: float = 0.0) -> Cohort:
+    """Read one CSV file of OpenFace, or every one below a folder (a file is a sequence).
+
+    The sequence is called like the file. The subject is what a column ``subject`` says, else the file's
+    folder, else (for a single file, or a file at the top) the file.
+
+    Parameters
+    ----------
+    root : path
+    min_confidence : float
+        Frames tracked with less are masked as well; 0 to 1.
+
+    Returns
+    -------
+    Cohort
+        Units on OpenFace's scale of 0 to 5. `pspi` and AU43 are proxies, as its `notes` say; NaN where a unit
+        that they need is not in the file. Rows with success 0 carry numbers in the file; here they are masked.
+
+    Raises
+    ------
+    PainkitError
+        For a file that is no such table, naming column or line.
+    """
+    files = csv_files(root, "OpenFace")
+    base = Path(root)
+    recordings = [_recording(path, base, min_confidence) for path in files]
+    return recordings_to_cohort("openface", base, recordings, [_NOTE])
+
+
+def _recording(path: Path, base: Path, min_confidence: float) -> Recording:
+    table = read_csv(path, required=("frame", "success", *POINTS))
+    success = numbers(table, "success", path) == 1
+    confidence = numbers(table, "confidence", path) if "confidence" in table else np.where(success, 1.0, 0.0)
+    tracked = success & ~(confidence < min_confidence)
+    units = {}
+    for column in table.columns:
+        if len(column) == 6 and column.startswith("AU") and column.endswith("_r") and column[2:4].isdigit():
+            units[f"AU{int(column[2:4])}"] = np.where(tracked, numbers(table, column, path), np.nan)
+    blink = numbers(table, "AU45_c", path) if "AU45_c" in table else None
+    if blink is None and "AU45" in units:
+        blink = np.where(np.isnan(units["AU45"]), np.nan, units["AU45"] >= 1)
+    units["AU43"] = np.where(tracked, np.nan if blink is None else blink, np.nan)
+    empty = np.full(len(table), np.nan)
+    pspi = prkachin_solomon({f"AU{n}": units.get(f"AU{n}", empty) for n in (4, 6, 7, 9, 10, 43)})
+    return Recording(
+        subject=subject_of(table, path, base),
+        sequence=path.stem,
+        path=path,
+        frames=frame_numbers(table, path),
+        pspi=pspi,
+        units=units,
+        points=points_66(table, path),
+        tracked=tracked,
+        confidence=confidence,
+    )
