@@ -28,6 +28,7 @@ with warnings.catch_warnings():
     import gpytorch
     from gpytorch.constraints import Positive
     from linear_operator.utils.errors import NanError, NotPSDError
+    from linear_operator.utils.warnings import NumericalWarning
 
 __all__ = ["GaussianProcess"]
 
@@ -111,10 +112,14 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = statistics.shape[1]
         self.input_mean_, self.input_scale_ = statistics.mean(axis=0), statistics.std(axis=0)
         self.input_scale_[self.input_scale_ < 1e-12 * np.abs(statistics).max(axis=0, initial=1e-12)] = 1.0
-        self.target_mean_, self.target_scale_ = float(targets.mean()), float(targets.std())
+        with np.errstate(over="ignore"):
+            self.target_mean_, self.target_scale_ = targets.mean().item(), targets.std().item()
         self.inputs_ = (statistics - self.input_mean_) / self.input_scale_
         self.targets_ = targets - self.target_mean_
         self.fallback_: str | None = None
+        if not np.isfinite(self.target_scale_):
+            self._fall_back("constant", "the targets' variance overflows; their mean is predicted")
+            return self
         if self.target_scale_ <= 1e-12 * max(1.0, abs(self.target_mean_)):
             self._fall_back("constant", f"all {len(targets)} targets are equal; their value is predicted")
             self.target_scale_ = float("nan")
@@ -291,6 +296,9 @@ _ARRAYS = ("inputs", "targets", "input_mean", "input_scale", "lengthscales", *_S
 def _cholesky() -> ExitStack:
     """Exact linear algebra: no conjugate gradients, no low-rank variance, no warning on known inputs."""
     stack = ExitStack()
+    stack.enter_context(warnings.catch_warnings())
+    # A search may pass through covariances that need jitter; what it ends with is what counts.
+    warnings.simplefilter("ignore", category=NumericalWarning)
     settings = gpytorch.settings
     stack.enter_context(settings.fast_computations(False, False, False))
     stack.enter_context(settings.fast_pred_var(False))

@@ -30,7 +30,8 @@ def sequence_statistics(estimates: ArrayLike) -> NDArray[np.float64]:
         All ten of the first label, then all ten of the second; NaN when no frame is finite.
     """
     values = np.asarray(estimates, dtype=np.float64)
-    values = values.reshape(len(values), -1)
+    if values.ndim == 1:
+        values = values[:, None]
     values = values[np.isfinite(values).all(axis=1)]
     if len(values) == 0:
         return np.full(len(STATISTICS) * values.shape[1], np.nan)

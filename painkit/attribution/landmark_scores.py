@@ -1,0 +1,115 @@
+"""Contributions per landmark: means, spreads, maps per subject, agreement with known causes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import spearmanr
+
+from painkit.attribution.deeplift import LandmarkContributions
+from painkit.errors import PainkitError
+
+__all__ = ["CauseAgreement", "agreement_with_causes", "landmark_table", "subject_maps"]
+
+
+def landmark_table(contributions: LandmarkContributions) -> pd.DataFrame:
+    """Mean and spread of each landmark's contribution (DeepFaceLIFT, Fig. 3A-D).
+
+    Returns
+    -------
+    DataFrame
+        66 rows, columns landmark (0-65), mean (over all tracked frames), sd_subjects (standard deviation over
+        the subjects' means: "across subjects" in the paper), sd_frames (over all frames), magnitude (mean
+        absolute contribution), distance (mean distance from the origin, z-scores), n_frames, n_subjects.
+        Contributions are in the target's unit. sd_subjects is NaN with one subject.
+    """
+    scores = contributions.scores.astype(np.float64)
+    known = np.isfinite(scores[:, 0])
+    if not known.any():
+        raise PainkitError("no frame is tracked, so no landmark has a contribution")
+    scores = scores[known]
+    means = pd.DataFrame(scores).groupby(contributions.frames["subject"].to_numpy()[known]).mean()
+    return pd.DataFrame({
+        "landmark": np.arange(scores.shape[1]),
+        "mean": scores.mean(axis=0),
+        "sd_subjects": means.std(ddof=1).to_numpy(),
+        "sd_frames": scores.std(axis=0),
+        "magnitude": np.abs(scores).mean(axis=0),
+        "distance": contributions.distances[known].mean(axis=0, dtype=np.float64),
+        "n_frames": int(known.sum()),
+        "n_subjects": len(means),
+    })  # fmt: skip
+
+
+def subject_maps(contributions: LandmarkContributions, *, signed: bool = False) -> pd.DataFrame:
+    """One map per subject whose 66 scores sum to 100 (DeepFaceLIFT, Fig. 3E-F).
+
+    Parameters
+    ----------
+    signed : bool
+        False: mean absolute contributions, in per cent. True: mean contributions divided by their sum, as the
+        text can be read; where positive and negative ones nearly cancel this blows up, and where the sum is
+        0 the map is NaN.
+
+    Returns
+    -------
+    DataFrame
+        Index subject, columns 0-65. A subject without a tracked frame has NaN.
+    """
+    scores = contributions.scores.astype(np.float64)
+    table = pd.DataFrame(scores if signed else np.abs(scores))
+    means = table.groupby(contributions.frames["subject"].to_numpy()).mean()
+    totals = means.sum(axis=1, min_count=1)
+    return means.div(totals.mask(totals == 0), axis=0) * 100
+
+
+class CauseAgreement(NamedTuple):
+    """Rank correlation of an attribution with the true causes.
+
+    Attributes
+    ----------
+    rho : float
+        Spearman's correlation over the 66 landmarks; NaN when either side is constant.
+    p_value : float
+    top_k_share : float
+        Of the k landmarks with the highest attribution, the share among the k that are displaced most.
+    k, n_landmarks : int
+    """
+
+    rho: float
+    p_value: float
+    top_k_share: float
+    k: int
+    n_landmarks: int
+
+
+def agreement_with_causes(magnitude: ArrayLike, displacement: ArrayLike, *, k: int = 10) -> CauseAgreement:
+    """Do the landmarks that matter to the model move in truth?
+
+    Parameters
+    ----------
+    magnitude : (66,) array
+        Mean absolute contribution per landmark, say ``landmark_table(c)["magnitude"]``.
+    displacement : (66,) array, or (66, 2) or (66, 3) vectors
+        True displacement of each landmark by the causes of the label.
+    k : int
+        For `top_k_share`.
+    """
+    attributed, true = np.asarray(magnitude, dtype=np.float64), np.asarray(displacement, dtype=np.float64)
+    if true.ndim == 2:
+        true = np.linalg.norm(true, axis=1)
+    if attributed.shape != true.shape or attributed.ndim != 1:
+        raise PainkitError(f"attribution of shape {attributed.shape}, displacement {true.shape}")
+    rho = p_value = np.nan
+    if np.ptp(attributed) > 0 and np.ptp(true) > 0:
+        found: Any = spearmanr(attributed, true)
+        rho, p_value = found.statistic, found.pvalue
+    top = _top(attributed, k) & _top(true, k)
+    return CauseAgreement(float(rho), float(p_value), len(top) / k, k, len(true))
+
+
+def _top(values: NDArray[np.float64], k: int) -> set[int]:
+    return set(np.argsort(-values, kind="stable")[:k].tolist())
