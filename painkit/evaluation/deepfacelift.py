@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import clone
 from tqdm.auto import tqdm
 
+from painkit.attribution.ard import without_each_feature
 from painkit.data.cohort import Cohort
 from painkit.evaluation.labels import label_table
 from painkit.evaluation.protocols import Protocol
@@ -218,16 +219,10 @@ def feature_costs(
         left_out, and what `painkit.metrics.compare` returns: a is the MAE without it, b with all (VAS 0-10,
         pooled), difference = a - b, with its interval paired over subjects.
     """
-    everything = list(best.personal_features)
-    rows = {"nothing": Row(best, best.labels)}
-    for feature in everything:
-        remaining = tuple(name for name in everything if name != feature)
-        rows[feature] = Row(clone(best).set_params(personal_features=remaining), best.labels)
-    if "opi" in best.labels:
-        rows["OPI"] = Row(clone(best).set_params(labels=("vas",), gp_inputs=("vas",)), ("vas",))
+    rows = {name: Row(variant, variant.labels) for name, variant in without_each_feature(best).items()}
     runs = run_rows(rows, cohort, protocol, out, jobs=jobs, scheduler=scheduler, seed=seed)
     tables = {name: done.predictions.query("target == 'vas'") for name, done in runs.items()}
-    full = tables.pop("nothing")
+    full = tables.pop("all")
     return pd.concat(
         [
             compare(table, full, "mae", n_resamples=n_resamples, seed=seed).assign(left_out=name)

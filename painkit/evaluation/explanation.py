@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from painkit.attribution.deeplift import LandmarkContributions, deeplift
 from painkit.data.cohort import Cohort
+from painkit.evaluation.runs import Run
+from painkit.models.deepfacelift import DeepFaceLIFT
 
-__all__ = ["LandmarkExplanation"]
-
-_SUM_TO: Final = 100.0
+__all__ = ["LandmarkExplanation", "explain", "fold_models"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LandmarkExplanation:
-    """Contributions and estimates for every frame of a cohort.
+    """Contributions for every frame of a cohort, beside the estimates they explain.
 
-    Parameters
+    Attributes
     ----------
     cohort : Cohort
         The cohort the run was made on.
-    contributions : dict of str to (n_frames, 66, 2) float32 array
-        DeepLIFT contribution of each landmark's x and y to the frame estimate of each target, in the target's
-        units; NaN where the frame has no landmarks.
-    estimates : dict of str to (n_frames,) float32 array
-        Frame estimates of each target.
-    inputs : (n_frames, 66, 2) float32 array
-        Landmarks as the network sees them (z-scores).
+    contributions : dict of str to LandmarkContributions
+        By target; rows in the order of ``cohort.frames``, NaN where a frame has no landmarks.
     predictions : DataFrame
-        The run's sequence-level rows: subject, sequence, target, y_true, y_pred, y_std.
-    completeness_error : dict of str to float
-        Largest |sum of contributions - (f(x) - f(0))| over the frames, in the target's units.
+        The run's sequence-level rows: subject, sequence, fold, target, y_true, y_pred, y_std.
     """
 
     cohort: Cohort
-    contributions: dict[str, NDArray[np.float32]]
-    estimates: dict[str, NDArray[np.float32]]
-    inputs: NDArray[np.float32]
+    contributions: dict[str, LandmarkContributions]
     predictions: pd.DataFrame
-    completeness_error: dict[str, float]
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -52,34 +42,72 @@ class LandmarkExplanation:
     @property
     def average_face(self) -> NDArray[np.float32]:
         """Mean landmarks over all tracked frames, (66, 2) pixels."""
-        return np.nanmean(self.cohort.landmarks, axis=0, dtype=np.float64).astype(np.float32)
+        face: NDArray[np.float32] = np.nanmean(self.cohort.landmarks, axis=0, dtype=np.float64).astype(
+            np.float32
+        )
+        return face
 
-    def rows(self, *, subject: str | None = None, sequence: str | None = None) -> NDArray[np.intp]:
-        """Return the rows of ``cohort.frames`` of a subject or a sequence."""
+    def tracked_rows(self, subject: str, sequence: str) -> NDArray[np.intp]:
+        """Rows of ``cohort.frames`` of one sequence that have landmarks."""
         frames = self.cohort.frames
-        chosen = np.ones(len(frames), dtype=bool)
-        if subject is not None:
-            chosen &= (frames["subject"] == subject).to_numpy()
-        if sequence is not None:
-            chosen &= (frames["sequence"] == sequence).to_numpy()
-        return np.flatnonzero(chosen)
+        here = (frames["subject"] == subject) & (frames["sequence"] == sequence) & frames["tracked"]
+        return np.flatnonzero(here.to_numpy())
 
-    def landmark_means(self, target: str, rows: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
-        """Mean over frames of each landmark's contribution, x and y summed; (66,), in the target's units."""
-        return np.nanmean(self._summed(target, rows), axis=0)
 
-    def landmark_spreads(self, target: str, rows: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
-        """Standard deviation over frames of each landmark's contribution, x and y summed; (66,)."""
-        return np.nanstd(self._summed(target, rows), axis=0)
+def fold_models(run: Run) -> dict[str, DeepFaceLIFT]:
+    """Load the fitted model of every fold.
 
-    def share_map(self, target: str, subject: str) -> NDArray[np.float64]:
-        """One subject's mean |contribution| of each landmark, scaled to sum to 100 (DeepFaceLIFT, Fig. 3E-F).
+    Raises
+    ------
+    PainkitError
+        When the run kept no models.
+    """
+    return {fold: DeepFaceLIFT.load(run.model_folder(fold)) for fold in run.folds}
 
-        Magnitudes, because signed contributions can cancel to a sum near 0 that nothing can be scaled by.
-        """
-        mean = np.nanmean(np.abs(self._summed(target, self.rows(subject=subject))), axis=0)
-        return mean * (_SUM_TO / mean.sum())
 
-    def _summed(self, target: str, rows: NDArray[np.intp] | None) -> NDArray[np.float64]:
-        chosen = self.contributions[target] if rows is None else self.contributions[target][rows]
-        return chosen.sum(axis=2, dtype=np.float64)
+def explain(run: Run, cohort: Cohort) -> LandmarkExplanation:
+    """Explain each frame by the model of the fold that tested its sequence: none by one that knew its label.
+
+    Parameters
+    ----------
+    run : Run
+        Of a `DeepFaceLIFT`, with ``keep_models=True``.
+    cohort : Cohort
+        The one it was run on.
+
+    Raises
+    ------
+    PainkitError
+        When the run kept no models.
+    """
+    samples = cohort.sequence_samples()
+    place = {(sample.subject, sample.sequence): number for number, sample in enumerate(samples)}
+    ends = np.cumsum([len(sample.frames) for sample in samples])
+    tested = run.predictions.drop_duplicates(["subject", "sequence"])
+    models = fold_models(run)
+    targets = next(iter(models.values())).labels
+    shape = cohort.landmarks.shape
+    contributions = {}
+    for target in targets:
+        vectors, inputs = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+        estimates, reference = (np.full(len(vectors), np.nan, np.float32) for _ in range(2))
+        personal: NDArray[np.float32] | None = None
+        for fold, part in tested.groupby("fold", sort=False):
+            numbers = [place[key] for key in zip(part["subject"], part["sequence"], strict=True)]
+            found = deeplift(models[str(fold)], [samples[n] for n in numbers], target=target)
+            rows = np.concatenate([np.arange(ends[n] - len(samples[n].frames), ends[n]) for n in numbers])
+            if personal is None:
+                personal = np.full((len(vectors), found.personal.shape[1]), np.nan, np.float32)
+            vectors[rows], inputs[rows], personal[rows] = found.vectors, found.inputs, found.personal
+            estimates[rows], reference[rows] = found.estimates, found.reference
+        frames = cohort.frames[["subject", "sequence", "frame"]].reset_index(drop=True)
+        contributions[target] = LandmarkContributions(
+            target=target,
+            frames=frames,
+            vectors=vectors,
+            personal=np.zeros((len(vectors), 0), np.float32) if personal is None else personal,
+            inputs=inputs,
+            estimates=estimates,
+            reference=reference,
+        )
+    return LandmarkExplanation(cohort, contributions, run.predictions)

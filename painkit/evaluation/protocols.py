@@ -30,6 +30,7 @@ __all__ = [
     "SubjectKFold",
     "fixed_folds",
     "leave_one_subject_out",
+    "protocol_named",
     "random_frames",
     "sequence_k_fold",
     "subject_k_fold",
@@ -299,3 +300,34 @@ DEEPFACELIFT_FOLDS = fixed_folds(
         "049,115,052,101,080",
     )
 )
+
+
+def protocol_named(text: str) -> Protocol:
+    """Return the protocol that a notebook parameter or an option names.
+
+    Parameters
+    ----------
+    text : str
+        ``deepfacelift`` (its five fixed folds), ``leave_one_subject_out``, ``subject_k_fold:K``,
+        ``sequence_k_fold:K`` or ``random_frames:K`` (the last two are leaky: audits only).
+
+    Raises
+    ------
+    PainkitError
+        For any other text.
+    """
+    kind, _, count = text.partition(":")
+    counted = {
+        "subject_k_fold": subject_k_fold,
+        "sequence_k_fold": sequence_k_fold,
+        "random_frames": random_frames,
+    }
+    if kind in counted and count.isdigit():
+        return counted[kind](int(count))
+    plain = {"deepfacelift": DEEPFACELIFT_FOLDS, "leave_one_subject_out": leave_one_subject_out()}
+    if text in plain:
+        return plain[text]
+    raise PainkitError(
+        f"no protocol {text!r}",
+        expected=f"one of {', '.join(plain)}, {', '.join(f'{name}:K' for name in counted)}",
+    )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from scipy.stats import norm
 
+from painkit.attribution.landmark_scores import subject_maps
 from painkit.errors import PainkitError
 from painkit.evaluation.explanation import LandmarkExplanation
 from painkit.faces.landmarks import landmark_name
@@ -63,6 +64,7 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
             for subject, part in frames.groupby("subject", sort=False)
         }
         self._average = result.average_face
+        self._shares = {name: subject_maps(found) for name, found in result.contributions.items()}
         subjects = list(self._sequences)
         wide = widgets.Layout(width="460px")
         style = {"description_width": "80px"}
@@ -211,8 +213,8 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
 
     def _on_sequence(self, _: object = None) -> None:
         result, target = self.result, self.target.value
-        rows = result.rows(subject=self.subject.value, sequence=self.sequence.value)
-        self._rows = rows[result.cohort.frames["tracked"].to_numpy()[rows]]
+        found = result.contributions[target]
+        self._rows = result.tracked_rows(self.subject.value, self.sequence.value)
         self.frame.max = self.play.max = len(self._rows) - 1
         self.frame.value = min(self.frame.value, len(self._rows) - 1)
         numbers = result.cohort.frames["frame"].to_numpy()[self._rows]
@@ -223,16 +225,16 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
             & (told["sequence"] == self.sequence.value)
             & (told["target"] == target)
         ]
-        means = result.landmark_means(target, self._rows)
+        means = found.vectors[self._rows].sum(axis=2).mean(axis=0)
         order = np.argsort(-means, kind="stable")[:_TOP]
-        distance = np.linalg.norm(result.inputs[self._rows][:, order], axis=2)
+        distance = np.linalg.norm(found.inputs[self._rows][:, order], axis=2)
         low, q1, median, q3, high = np.nanpercentile(distance, [5, 25, 50, 75, 95], axis=0)
         with self.figure.batch_update():
             boxes = self._trace("boxes")
             boxes.x = [f"{index}: {landmark_name(int(index))}" for index in order]
             boxes.lowerfence, boxes.q1, boxes.median, boxes.q3, boxes.upperfence = low, q1, median, q3, high
             estimate = self._trace("frame estimate")
-            estimate.x, estimate.y = numbers, result.estimates[target][self._rows]
+            estimate.x, estimate.y = numbers, found.estimates[self._rows]
             for name, column in (("label", "y_true"), ("Gaussian process", "y_pred")):
                 trace = self._trace(name)
                 trace.x = ends if len(told) else []
@@ -248,7 +250,7 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
         result, target = self.result, self.target.value
         row = int(self._rows[self.frame.value])
         record = result.cohort.frames.iloc[row]
-        contribution = np.asarray(result.contributions[target][row], dtype=float)
+        contribution = np.asarray(result.contributions[target].vectors[row], dtype=float)
         on_frame = self.background.value == "frame"
         points = result.cohort.landmarks[row] if on_frame else self._average
         image = result.cohort.image(row) if on_frame and isinstance(record["image"], str) else None
@@ -306,7 +308,7 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
 
     def _on_compared(self, _: object = None) -> None:
         chosen = list(self.compared.value)[:_MAPS]
-        maps = [self.result.share_map(self.target.value, subject) for subject in chosen]
+        maps = self._shares[self.target.value].loc[chosen].to_numpy()
         with self.figure.batch_update():
             for column in range(1, _MAPS + 1):
                 shown = column <= len(chosen)
@@ -316,4 +318,4 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
                 self.figure.layout.annotations[2 + column].text = chosen[column - 1] if shown else " "
                 if shown:
                     trace.marker.color = trace.customdata = maps[column - 1]
-            self.figure.layout.coloraxis2.cmax = float(np.max(maps)) if maps else 1.0
+            self.figure.layout.coloraxis2.cmax = float(np.max(maps)) if len(chosen) else 1.0

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from painkit.attribution.deeplift import LandmarkContributions
 from painkit.data.cohort import Cohort
 from painkit.errors import PainkitError
 from painkit.evaluation.explanation import LandmarkExplanation
@@ -42,17 +43,21 @@ def explanation(tracked=True):
         findings=pd.DataFrame(columns=["kind", "subject", "sequence", "frame", "path", "message"]),
         fingerprint="0",
     )
-    contributions = {
-        t: rng.normal(size=landmarks.shape).astype(np.float32) + 0 * landmarks for t in ("vas", "opi")
-    }
-    predictions = pd.concat(
-        sequences[["subject", "sequence"]].assign(target=t, y_true=2.0, y_pred=3.0, y_std=1.0)
-        for t in ("vas", "opi")
-    )
-    estimates = {t: rng.uniform(0, 5, len(frames)).astype(np.float32) for t in ("vas", "opi")}
-    return LandmarkExplanation(
-        cohort, contributions, estimates, landmarks / 100, predictions, {"vas": 0.0, "opi": 0.0}
-    )
+    contributions = {}
+    for target in ("vas", "opi"):
+        estimates = rng.uniform(0, 5, len(frames)).astype(np.float32)
+        contributions[target] = LandmarkContributions(
+            target=target,
+            frames=frames[["subject", "sequence", "frame"]],
+            vectors=rng.normal(size=landmarks.shape).astype(np.float32) + 0 * landmarks,
+            personal=np.zeros((len(frames), 0), np.float32),
+            inputs=landmarks / 100,
+            estimates=estimates,
+            reference=np.zeros_like(estimates),
+        )
+    told = sequences[["subject", "sequence"]].assign(y_true=2.0, y_pred=3.0, y_std=1.0)
+    predictions = pd.concat([told.assign(target=target) for target in contributions])
+    return LandmarkExplanation(cohort, contributions, predictions)
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ def trace(explorer, name):
 
 def test_colours_are_the_summed_contributions_of_the_frame_and_skip_untracked_ones(explorer):
     explorer.frame.value = 1  # the second tracked frame of a1 is its third
-    expected = explorer.result.contributions["vas"][2].sum(axis=1)
+    expected = explorer.result.contributions["vas"].vectors[2].sum(axis=1)
     np.testing.assert_allclose(trace(explorer, "face").marker.color, expected, rtol=1e-6)
     assert list(trace(explorer, "cursor").x) == [3, 3]
     assert explorer.frame.max == 2
@@ -77,10 +82,12 @@ def test_switching_the_target_redraws_face_estimates_and_maps(explorer):
     before = np.array(trace(explorer, "map 1").marker.color)
     explorer.target.value = "opi"
     np.testing.assert_allclose(
-        trace(explorer, "face").marker.color, explorer.result.contributions["opi"][0].sum(axis=1), rtol=1e-6
+        trace(explorer, "face").marker.color,
+        explorer.result.contributions["opi"].vectors[0].sum(axis=1),
+        rtol=1e-6,
     )
     np.testing.assert_allclose(
-        trace(explorer, "frame estimate").y, explorer.result.estimates["opi"][[0, 2, 3]]
+        trace(explorer, "frame estimate").y, explorer.result.contributions["opi"].estimates[[0, 2, 3]]
     )
     assert not np.allclose(trace(explorer, "map 1").marker.color, before)
 
@@ -103,7 +110,7 @@ def test_side_by_side_maps_sum_to_a_hundred_for_each_subject(explorer):
 
 def test_top_five_are_the_highest_means_of_the_sequence(explorer):
     explorer.sequence.value = "a2"
-    means = explorer.result.contributions["vas"][4:10].sum(axis=2).mean(axis=0)
+    means = explorer.result.contributions["vas"].vectors[4:10].sum(axis=2).mean(axis=0)
     shown = [int(label.split(":")[0]) for label in trace(explorer, "boxes").x]
     assert shown == np.argsort(-means)[:5].tolist()
 
@@ -112,7 +119,7 @@ def test_vectors_point_along_the_contributions(explorer):
     explorer.vectors.value = True
     lines = trace(explorer, "vectors")
     drawn = complex(lines.x[1] - lines.x[0], lines.y[1] - lines.y[0])
-    along = complex(*explorer.result.contributions["vas"][0, 0])
+    along = complex(*explorer.result.contributions["vas"].vectors[0, 0])
     assert np.angle(drawn / along) == pytest.approx(0, abs=1e-4)
 
 
