@@ -42,10 +42,7 @@ class LandmarkExplanation:
     @property
     def average_face(self) -> NDArray[np.float32]:
         """Mean landmarks over all tracked frames, (66, 2) pixels."""
-        face: NDArray[np.float32] = np.nanmean(self.cohort.landmarks, axis=0, dtype=np.float64).astype(
-            np.float32
-        )
-        return face
+        return np.asarray(np.nanmean(self.cohort.landmarks, axis=0, dtype=np.float64), np.float32)
 
     def tracked_rows(self, subject: str, sequence: str) -> NDArray[np.intp]:
         """Rows of ``cohort.frames`` of one sequence that have landmarks."""

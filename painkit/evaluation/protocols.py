@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -317,14 +317,17 @@ def protocol_named(text: str) -> Protocol:
         For any other text.
     """
     kind, _, count = text.partition(":")
-    counted = {
+    counted: dict[str, Callable[[int], Protocol]] = {
         "subject_k_fold": subject_k_fold,
         "sequence_k_fold": sequence_k_fold,
         "random_frames": random_frames,
     }
     if kind in counted and count.isdigit():
         return counted[kind](int(count))
-    plain = {"deepfacelift": DEEPFACELIFT_FOLDS, "leave_one_subject_out": leave_one_subject_out()}
+    plain: dict[str, Protocol] = {
+        "deepfacelift": DEEPFACELIFT_FOLDS,
+        "leave_one_subject_out": leave_one_subject_out(),
+    }
     if text in plain:
         return plain[text]
     raise PainkitError(
