@@ -1,13 +1,16 @@
 """What makes the labels: felt pain, expressiveness, the reporting of it, and who the subjects are.
 
-Everything is drawn from streams that belong to one subject or one sequence, so the order of the work
-does not matter. The counts in `facts` say how often each subject shows which level; the latent values here only
-decide where.
+Everything is drawn from streams that belong to one subject or one sequence, so the order of the work does not
+matter. The counts in `facts` say how often each subject shows which level; the latent values here only decide
+where.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,8 +41,8 @@ Ints = NDArray[np.int64]
 FELT_SD = 1.0
 """Standard deviation of felt pain between the sequences of one subject; the unit of all effects below."""
 SUBJECT_SHARE = 0.3
-"""Standard deviations of a subject's mean felt pain for one of how much the subject shows; the rest of what is
-shown is expressiveness."""
+"""Standard deviations of a subject's mean felt pain for one of how much the subject shows; the rest of what
+is shown is expressiveness."""
 LEAK_SD = 0.2
 """What is shown departs from what is felt, within a subject, by this standard deviation."""
 AGE_EFFECT = {"young": -0.95, "middle-aged": 0.0, "elderly": 0.95}
@@ -75,8 +78,8 @@ class Latents:
     Parameters
     ----------
     subjects : DataFrame
-        subject, gender, age, complexion, shown (z-score of how much the facts let the subject show), felt_mean,
-        expressiveness, and the effects age_effect, gender_effect, complexion_effect on reports.
+        subject, gender, age, complexion, shown (z-score of how much the facts let the subject show),
+        felt_mean, expressiveness, and the effects age_effect, gender_effect, complexion_effect on reports.
     sequences : DataFrame
         subject, sequence, n_frames, black (frames at its start), felt, shown, peak, visible, report, rating
         (the scores that VAS and OPI rank), vas, opi, aff, sen.
@@ -107,10 +110,12 @@ def draw_latents(profile: str, seed: int) -> Latents:
     """Draw who feels, shows and reports what, so that the facts of the profile are met exactly."""
     known = facts(profile)
     subjects = _subjects(known, seed)
-    sequences, curves = [], []
+    traits = subjects.to_dict("records")
+    sequences: list[pd.DataFrame] = []
+    curves: list[Floats] = []
     index = 0
     for number, fact in enumerate(known.subjects):
-        table, drawn = _sequences_of(fact, known, subjects.loc[number], seed, number, index)
+        table, drawn = _sequences_of(fact, known, traits[number], seed, number, index)
         sequences.append(table)
         curves += drawn
         index += len(table)
@@ -155,7 +160,7 @@ def _subjects(known: Facts, seed: int) -> pd.DataFrame:
 
 
 def _sequences_of(
-    fact: SubjectFacts, known: Facts, subject: pd.Series, seed: int, number: int, index: int
+    fact: SubjectFacts, known: Facts, subject: Mapping[Hashable, Any], seed: int, number: int, index: int
 ) -> tuple[pd.DataFrame, list[Floats]]:
     """Felt pain and a curve of it for every sequence: above 0 where pain is coded, else -1 to 0."""
     lengths = np.array(list(fact.sequences.values()))
@@ -261,9 +266,7 @@ def _report(
     """Add what is visible, the scores of report and rating, and VAS, OPI, AFF and SEN to `table`."""
     effects = subjects.set_index("subject")[["age_effect", "gender_effect", "complexion_effect"]].sum(axis=1)
     noise = np.array([stream(seed, 3, i).standard_normal(4) for i in range(len(table))])
-    tops = [
-        np.sort(depth[a:b])[-max((b - a) // 10, 1) :].mean() for a, b in zip(start, start[1:], strict=False)
-    ]
+    tops = [np.sort(depth[a:b])[-max((b - a) // 10, 1) :].mean() for a, b in pairwise(start)]
     table["visible"] = tops
     report = table["felt"] + table["subject"].map(effects) + REPORT_NOISE * noise[:, 0]
     table["report"] = report

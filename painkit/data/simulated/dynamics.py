@@ -1,13 +1,14 @@
 """Action units, head pose and tracking of one sequence, frame by frame.
 
-Pain moves the units of PSPI along a path: every step of PSPI adds one step to one unit, in an order that is the
-subject's style with a little play. Smiles, speech, raised brows, blinks and head movement are drawn apart
+Pain moves the units of PSPI along a path: every step of PSPI adds one step to one unit, in an order that is
+the subject's style with a little play. Smiles, speech, raised brows, blinks and head movement are drawn apart
 from it: they are the decoys.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,19 @@ from painkit.data.simulated.action_units import AUS
 from painkit.data.simulated.anatomy import Person, draw_person
 from painkit.data.simulated.causes import Latents, stream
 
-__all__ = ["CODED", "NOISE_SD", "Signals", "draw_signals", "person_of", "tracked_landmarks"]
+__all__ = [
+    "CODED",
+    "NOISE_SD",
+    "Signals",
+    "draw_decoys",
+    "draw_pose",
+    "draw_signals",
+    "draw_style",
+    "grimace",
+    "person_of",
+    "pspi_of",
+    "tracked_landmarks",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -68,21 +81,21 @@ class Signals:
 
 def person_of(latents: Latents, seed: int, number: int) -> Person:
     """The face of subject `number`, with the traits of the subjects' table."""
-    s = latents.subjects.loc[number]
+    s: Any = latents.subjects.loc[number]
     return draw_person(stream(seed, 4, number), gender=s["gender"], age=s["age"], complexion=s["complexion"])
 
 
 def draw_signals(latents: Latents, seed: int, index: int) -> Signals:
     """Draw sequence `index` of a cohort."""
-    row = latents.sequences.loc[index]
+    row: Any = latents.sequences.loc[index]
     number = int(np.flatnonzero(latents.subjects["subject"] == row["subject"])[0])
     rows = slice(latents.start[index], latents.start[index + 1])
     rng = stream(seed, 5, index)
-    style = _style(stream(seed, 6, number))
+    style = draw_style(stream(seed, 6, number))
     n, black = int(row["n_frames"]), int(row["black"])
     pspi, depth, trace = latents.pspi[rows], latents.depth[rows], latents.trace[rows]
-    coded, pain = _grimace(rng, style, pspi, depth, trace)
-    decoy, talking = _decoys(rng, style, n)
+    coded, pain = grimace(rng, style, pspi, depth, trace)
+    decoy, talking = draw_decoys(rng, style, n)
     shown = np.maximum(pain, decoy)
     for au in (12, 15, 20, 25, 26):
         coded[:, CODED.index(au)] = np.round(shown[:, _AT[au]])
@@ -93,18 +106,18 @@ def draw_signals(latents: Latents, seed: int, index: int) -> Signals:
         tracked[first : first + int(rng.integers(1, 7))] = False
     dark = np.arange(n) < black
     coded[dark] = 0
-    return Signals(coded, pain, decoy, _pose(rng, style, n), tracked & ~dark, dark)
+    return Signals(coded, pain, decoy, draw_pose(rng, style, n), tracked & ~dark, dark)
 
 
 def tracked_landmarks(points: Floats, seed: int, index: int) -> Floats:
-    """Landmarks with the tracker's noise: `NOISE_SD` pixels, half of its variance lasting about four frames."""
+    """Landmarks with the tracker's noise: `NOISE_SD` pixels, half of its variance lasting some frames."""
     rng = stream(seed, 7, index)
     lasting = gaussian_filter1d(rng.standard_normal(points.shape), 2, axis=0, mode="wrap")
     lasting /= max(float(lasting.std()), 1e-9)
     return np.asarray(points + NOISE_SD * np.sqrt(0.5) * (lasting + rng.standard_normal(points.shape)))
 
 
-def _style(rng: np.random.Generator) -> dict[str, float]:
+def draw_style(rng: np.random.Generator) -> dict[str, float]:
     """How one subject shows pain and how often the subject smiles, talks and moves."""
     lively = np.exp(0.35 * rng.standard_normal(10))
     style = {name: share * play for (name, share), play in zip(STEPS.items(), lively, strict=False)}
@@ -112,7 +125,7 @@ def _style(rng: np.random.Generator) -> dict[str, float]:
     return style | dict(zip(names, lively[4:].tolist(), strict=False)) | {"cheek": rng.uniform(0.35, 0.9)}
 
 
-def _grimace(
+def grimace(
     rng: np.random.Generator, style: dict[str, float], pspi: Ints, depth: Floats, trace: Floats
 ) -> tuple[Ints, Floats]:
     """Codes of the PSPI units that sum to `pspi`, and the movement that pain causes in every unit."""
@@ -174,7 +187,9 @@ def _events(
     return envelopes
 
 
-def _decoys(rng: np.random.Generator, style: dict[str, float], n: int) -> tuple[Floats, NDArray[np.bool_]]:
+def draw_decoys(
+    rng: np.random.Generator, style: dict[str, float], n: int
+) -> tuple[Floats, NDArray[np.bool_]]:
     """Movement that pain does not cause, and when the subject talks."""
     units = np.zeros((n, len(AUS)))
 
@@ -206,7 +221,7 @@ def _decoys(rng: np.random.Generator, style: dict[str, float], n: int) -> tuple[
     return units, talking
 
 
-def _pose(rng: np.random.Generator, style: dict[str, float], n: int) -> Floats:
+def draw_pose(rng: np.random.Generator, style: dict[str, float], n: int) -> Floats:
     """Head pose that drifts and sways, unrelated to pain."""
     spread = np.array([0.07, 0.05, 0.035, 4.0, 3.0, 0.015])
     drift = gaussian_filter1d(rng.standard_normal((n, 6)), 40, axis=0, mode="reflect") * np.sqrt(40 * 3.54)

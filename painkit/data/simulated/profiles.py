@@ -15,7 +15,7 @@ VERSION: Final = 1
 """Of the simulation; counts up when the same settings give other files."""
 IMAGES: Final = ("none", "thin", "all")
 THIN: Final = (50, 12, 10, 8, 6, 6)
-"""``thin`` keeps, in every sequence, the first and then every k-th frame of each level 0-5, and all black frames."""
+"""``thin`` keeps the first and then every k-th frame of each level 0-5 of a sequence, and all black ones."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,12 @@ class Size:
 
     Parameters
     ----------
-    clips : int
-        Clips of every BioVid subject and class.
     clip_subjects : int
         Subjects in BioVid's layout.
+    clips : int
+        Clips of every such subject and class.
+    clip_step : int
+        Every k-th of the 138 frames of a clip is drawn, at a k-th of the rate.
     faces : int
         Rows of the FER+ files.
     identities, pictures : int
@@ -36,15 +38,16 @@ class Size:
 
     clip_subjects: int
     clips: int
+    clip_step: int
     faces: int
     identities: int
     pictures: int
 
 
 PROFILES: Final = {
-    "smoke": Size(clip_subjects=3, clips=1, faces=80, identities=6, pictures=3),
-    "demo": Size(clip_subjects=5, clips=1, faces=800, identities=60, pictures=6),
-    "full": Size(clip_subjects=10, clips=4, faces=4000, identities=240, pictures=10),
+    "smoke": Size(clip_subjects=3, clips=1, clip_step=6, faces=80, identities=6, pictures=3),
+    "demo": Size(clip_subjects=5, clips=1, clip_step=3, faces=800, identities=60, pictures=6),
+    "full": Size(clip_subjects=10, clips=4, clip_step=1, faces=4000, identities=240, pictures=10),
 }
 
 

@@ -5,86 +5,28 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import joblib
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from painkit.data.simulated.causes import Latents, draw_latents, stream
-from painkit.data.simulated.dynamics import Signals, draw_signals, person_of
-from painkit.data.simulated.profiles import THIN, Settings
-from painkit.data.simulated.writer import Sequence, write_sequence
+from painkit.data.simulated.biovid import biovid_tasks
+from painkit.data.simulated.dynamics import person_of
+from painkit.data.simulated.ferplus import ferplus_tasks
+from painkit.data.simulated.identities import identity_tasks
+from painkit.data.simulated.labels import Labels, simulate_labels
+from painkit.data.simulated.profiles import PROFILES, Settings
+from painkit.data.simulated.truth import region_tasks, write_truth
+from painkit.data.simulated.writer import Sequence, Task, write_sequence
 from painkit.errors import PainkitError
 from painkit.files import write_atomically
 
-__all__ = ["Labels", "simulate", "simulate_labels"]
+__all__ = ["MARKER", "simulate"]
 
 MARKER = "simulation.json"
 STARTED = ".simulation.begun.json"
-Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Labels:
-    """A simulated cohort before it is written; frames are sorted by subject, sequence and frame.
-
-    Parameters
-    ----------
-    latents : Latents
-        Subjects, sequences and the PSPI of every frame.
-    signals : list of Signals
-        One for every sequence.
-    follows, marked, pictured : ndarray of bool, shape (n_frames,)
-        Where the shortcut mark follows the level, where it is, and which frames get an image.
-    """
-
-    latents: Latents
-    signals: list[Signals]
-    follows: Bools
-    marked: Bools
-    pictured: Bools
-
-
-def simulate_labels(
-    profile: str = "demo", images: str = "thin", seed: int = 0, shortcut: float = 0.0
-) -> Labels:
-    """Simulate causes and labels of a cohort in memory; landmarks and pixels follow from them.
-
-    Parameters
-    ----------
-    profile, images, seed, shortcut
-        As in `simulate`.
-
-    Returns
-    -------
-    Labels
-
-    Notes
-    -----
-    With ``shortcut=s > 0``, a frame drawn with probability s shows the mark exactly if its level is above 0; any
-    other frame shows it by chance, as often as levels above 0 occur in the cohort.
-    """
-    settings = Settings(profile, images, seed, shortcut)
-    latents = draw_latents(profile, seed)
-    signals = [draw_signals(latents, seed, i) for i in range(len(latents.sequences))]
-    lengths = latents.sequences["n_frames"].tolist()
-    chance = np.concatenate([stream(seed, 8, i).random((n, 2)) for i, n in enumerate(lengths)])
-    level = latents.level
-    follows = chance[:, 0] < settings.shortcut
-    marked = np.where(follows, level > 0, (chance[:, 1] < (level > 0).mean()) & (settings.shortcut > 0))
-    black = np.concatenate([s.black for s in signals])
-    pictured = np.full(len(level), images == "all")
-    if images == "thin":
-        for a, b in zip(latents.start, latents.start[1:], strict=False):
-            for k, step in enumerate(THIN):
-                pictured[a + np.flatnonzero(level[a:b] == k)[::step]] = True
-    # Black frames are written always, so that they are known for what they are.
-    return Labels(latents, signals, follows, marked & ~black, pictured | black)
 
 
 def simulate(
@@ -104,11 +46,11 @@ def simulate(
     dest : path
         An empty or new folder, or one that holds this very simulation, whole or begun: it is then completed.
     profile : {"smoke", "demo", "full"}
-        ``smoke`` has 4 subjects, 8 sequences and 304 frames; the others have the archive's 25, 200 and 48,398 and
-        meet its counts exactly.
+        ``smoke`` has 4 subjects, 8 sequences and 304 frames; the others have the archive's 25, 200 and
+        48,398 and meet its counts exactly.
     images : {"none", "thin", "all"}
-        ``thin`` draws some frames of every level of every sequence (`THIN`). With ``none``, only the black frames
-        have an image, and the folders ``biovid``, ``ferplus`` and ``identities`` are left out.
+        ``thin`` draws some frames of every level of every sequence. With ``none``, only the black frames have
+        an image, and the folders ``biovid``, ``ferplus`` and ``identities`` are left out.
     seed : int
         The same seed gives the same bytes, whatever `jobs` is.
     shortcut : float
@@ -133,10 +75,14 @@ def simulate(
     if not _begin(root, settings):
         return root
     labels = simulate_labels(profile, images, seed, shortcut)
-    work: list[Callable[[], None]] = [
-        partial(write_sequence, root, sequence) for sequence in _sequences(labels, seed)
-    ]
-    _run(work, jobs, progress)
+    tasks: list[Task] = []
+    if images != "none":
+        for make in (ferplus_tasks, biovid_tasks, identity_tasks):
+            tasks += make(root, PROFILES[profile], seed)
+    tasks += [partial(write_sequence, root, sequence) for sequence in _sequences(labels, seed)]
+    tasks += region_tasks(root, labels, seed)
+    _run(tasks, jobs, progress)
+    write_truth(root, labels, seed, shortcut)
     subjects = labels.latents.subjects[["subject", "gender", "age", "complexion"]]
     with write_atomically(root / "subjects.csv") as path:
         subjects.to_csv(path, index=False)
@@ -162,17 +108,16 @@ def _begin(root: Path, settings: Settings) -> bool:
                 )
             if name == MARKER:
                 return False
-            for partial_folder in root.glob("**/.*-*"):
-                if partial_folder.is_dir():
-                    shutil.rmtree(partial_folder, ignore_errors=True)
+            for left in [*root.glob("**/.*-*")]:
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
                 else:
-                    partial_folder.unlink(missing_ok=True)
-            break
-    else:
-        if root.is_dir() and any(root.iterdir()):
-            raise PainkitError("is not empty and no simulation", where=root, expected="a new or empty folder")
-        with write_atomically(root / STARTED) as path:
-            path.write_text(json.dumps(settings.marker()), "utf-8")
+                    left.unlink(missing_ok=True)
+            return True
+    if root.is_dir() and any(root.iterdir()):
+        raise PainkitError("is not empty and no simulation", where=root, expected="a new or empty folder")
+    with write_atomically(root / STARTED) as path:
+        path.write_text(json.dumps(settings.marker()), "utf-8")
     return True
 
 
@@ -196,12 +141,12 @@ def _sequences(labels: Labels, seed: int) -> Iterator[Sequence]:
         )
 
 
-def _run(work: list[Callable[[], None]], jobs: int, progress: bool) -> None:
+def _run(tasks: list[Task], jobs: int, progress: bool) -> None:
     if jobs == 1:
-        done: Iterator[None] = (task() for task in work)
+        done: Iterator[None] = (task() for task in tasks)
     else:
         done = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
-            joblib.delayed(t)() for t in work
+            joblib.delayed(task)() for task in tasks
         )
-    for _ in tqdm(done, total=len(work), desc="simulating", unit="part", disable=not progress):
+    for _ in tqdm(done, total=len(tasks), desc="simulating", unit="part", disable=not progress):
         pass

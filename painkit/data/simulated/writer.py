@@ -1,7 +1,7 @@
 """Write the files of one sequence in the archive's own layout and number format.
 
-A folder is filled beside its place under a name that starts with a dot, then renamed, so a killed run leaves whole
-folders only and goes on with those that are missing.
+A folder is filled beside its place under a name that starts with a dot, then renamed, so a killed run leaves
+whole folders only and goes on with those that are missing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from painkit.data.simulated.render import render
 from painkit.errors import PainkitError
 from painkit.files import write_atomically
 
-__all__ = ["Sequence", "fill_folder", "write_png", "write_sequence"]
+__all__ = ["Sequence", "Task", "fill_folder", "write_png", "write_sequence"]
+
+Task = Callable[[], None]
+"""A part of the work; does nothing when its files are there."""
 
 
 @dataclass(frozen=True)
