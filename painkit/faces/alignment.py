@@ -77,8 +77,9 @@ def similarity_transform(points: NDArray[np.floating], template: NDArray[np.floa
     z0, w0 = z.mean(axis=-1), w.mean()
     z_centred = z - z0[..., None]
     spread = (np.abs(z_centred) ** 2).sum(axis=-1)
-    spread = np.where(spread > 1e-12, spread, np.nan)
-    a = (z_centred.conj() * (w - w0)).sum(axis=-1) / spread
+    valid = spread > 1e-12
+    a = (z_centred.conj() * (w - w0)).sum(axis=-1) / np.where(valid, spread, 1.0)
+    a = np.where(valid, a, np.nan)
     b = w0 - a * z0
     return np.stack(
         [np.stack([a.real, -a.imag, b.real], axis=-1), np.stack([a.imag, a.real, b.imag], axis=-1)], axis=-2

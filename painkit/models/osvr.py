@@ -67,7 +67,7 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
 
     Minimises ``|w|^2 / 2 + c sum l(|f(x_i) - y_i| - epsilon) + c_ordinal sum l(m_ij - f(x_j) + f(x_i))`` over
     labelled frames i and ordered neighbours (i, j) of `ordinal_pairs`, with ``l(u) = max(u, 0)`` for L1 and
-    its square for L2. The margin ``m_ij`` is the difference of the two labels, 0 where they are hidden (ours).
+    its square for L2. The margin ``m_ij`` is the two labels' difference, 0 where they are hidden (ours).
     The dual, a quadratic program with bounds, is solved by L-BFGS-B.
 
     Parameters
@@ -174,8 +174,8 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
         )
         v: NDArray[np.float64] = found.x @ a
         slack = np.maximum(m - a @ v, 0)
-        primal = 0.5 * v @ v + c @ (slack if self.norm == 1 else slack**2)
-        self.duality_gap_ = float((primal + found.fun) / max(abs(primal), 1e-12))
+        primal = float(0.5 * v @ v + c @ (slack if self.norm == 1 else slack**2))
+        self.duality_gap_ = (primal + float(found.fun)) / max(abs(primal), 1e-12)
         return v
 
     def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:
