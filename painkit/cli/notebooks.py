@@ -134,7 +134,8 @@ def run_notebook(
             shutdown_kernel="immediate",
         )
     except PapermillExecutionError as error:
+        told = (error.evalue.strip().splitlines() or [""])[0]
         raise PainkitError(
-            f"cell {error.exec_count} failed: {error.ename}: {error.evalue}; see {executed}", where=notebook
+            f"cell {error.exec_count} failed: {error.ename}: {told}; see {executed}", where=notebook
         ) from error
     return write_page(executed)

@@ -26,7 +26,7 @@ __all__ = ["BEST_ROW", "Row", "feature_costs", "run_rows", "score_rows", "table_
 
 _PLACEMENTS: Final = {"none": "none", "third_layer": "3rd layer", "input": "input"}
 _LABELS: Final = (("vas", "opi"), ("vas",))
-_METRICS: Final = {"mae": "MAE", "icc(3,1)": "ICC(3,1)"}
+_METRICS: Final = ("MAE", "ICC(3,1)")
 
 #: The setting with the lowest MAE and the highest ICC of the published table.
 BEST_ROW: Final = "DeepFaceLIFT, personal features 3rd layer, labels VAS+OPI, statistics VAS"
@@ -178,12 +178,11 @@ def score_rows(
     } | trivial_rows(label_table(cohort, target, protocol))
     scored = pd.concat(
         [
-            evaluate(table, list(_METRICS), "pooled", n_resamples=n_resamples, seed=seed).assign(row=name)
+            evaluate(table, _METRICS, "pooled", n_resamples=n_resamples, seed=seed).assign(row=name)
             for name, table in tables.items()
         ],
         ignore_index=True,
     )
-    scored["metric"] = scored["metric"].map(_METRICS)
     paper = published("deepfacelift")
     values = paper[paper["table"] == "Table 1"].set_index(["row", "metric"])["value"]
     keys = pd.MultiIndex.from_frame(scored[["row", "metric"]])
@@ -225,7 +224,7 @@ def feature_costs(
     full = tables.pop("all")
     return pd.concat(
         [
-            compare(table, full, "mae", n_resamples=n_resamples, seed=seed).assign(left_out=name)
+            compare(table, full, "MAE", n_resamples=n_resamples, seed=seed).assign(left_out=name)
             for name, table in tables.items()
         ],
         ignore_index=True,

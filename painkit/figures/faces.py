@@ -138,7 +138,9 @@ def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
         image = cohort.image(index) if has_image else None
         add_face(figure, cohort.landmarks[index], image=image, row=1, col=column)
     first = cohort.frames.iloc[rows[0]]
-    return finish(figure, f"{first['subject']}, {first['sequence']}", simulated=cohort.simulated, height=330)
+    return finish(
+        figure, f"{first['subject']}, {first['sequence']}", simulated=cohort.simulated, height=360
+    ).update_layout(margin_t=130)
 
 
 def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.Figure:
@@ -203,7 +205,7 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
                 "type": "buttons",
                 "direction": "right",
                 "x": 0,
-                "y": 1.0,
+                "y": 0.0,
                 "xanchor": "left",
                 "yanchor": "bottom",
                 "buttons": [
@@ -213,4 +215,4 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
             }
         ],
     )
-    return finish(figure, f"{sequence}, frame by frame", simulated=cohort.simulated, height=560)
+    return finish(figure, f"{sequence}, frame by frame", simulated=cohort.simulated, height=580)

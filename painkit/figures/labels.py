@@ -22,18 +22,22 @@ def level_shares(cohort: Cohort) -> go.Figure:
     counts = counts.loc[counts[0].div(counts.sum(axis=1)).sort_values(ascending=False).index]
     shares = counts.div(counts.sum(axis=1), axis=0) * 100
     figure = go.Figure(
-        go.Bar(
-            y=shares.index,
-            x=shares[number],
-            customdata=counts[number],
-            orientation="h",
-            name=f"level {number}",
-            marker={"color": LEVEL_COLORS[number], "line": {"color": "#888", "width": 0.3}},
-            hovertemplate=f"%{{y}}<br>level {number}: %{{x:.1f}} %% (%{{customdata}} frames)<extra></extra>",
-        )
-        for number in range(6)
+        [
+            go.Bar(
+                y=shares.index,
+                x=shares[number],
+                customdata=counts[number],
+                orientation="h",
+                name=f"level {number}",
+                marker={"color": LEVEL_COLORS[number], "line": {"color": "#888", "width": 0.3}},
+                hovertemplate=f"%{{y}}<br>level {number}: %{{x:.1f}} %% (%{{customdata}} frames)<extra></extra>",
+            )
+            for number in range(6)
+        ]
     )
-    figure.update_layout(barmode="stack", legend={"orientation": "h", "y": -0.1, "traceorder": "normal"})
+    figure.update_layout(
+        barmode="stack", legend={"orientation": "h", "y": 1, "yanchor": "bottom", "traceorder": "normal"}
+    )
     figure.update_xaxes(title="share of frames, %", range=[0, 100])
     missing = len(cohort.frames) - len(labelled)
     note = f" ({missing} frames without a label left out)" if missing else ""
@@ -41,7 +45,7 @@ def level_shares(cohort: Cohort) -> go.Figure:
         figure,
         f"Pain level of every frame, by subject{note}",
         simulated=cohort.simulated,
-        height=160 + 20 * len(shares),
+        height=180 + 22 * len(shares),
     )
 
 
