@@ -23,12 +23,15 @@ class _Source:
     """The file, to name rows the way its reader counts them."""
 
     file: Path
+    table: pd.DataFrame
 
     @property
     def is_csv(self) -> bool:
         return self.file.suffix.lower() == ".csv"
 
     def place(self, row: int) -> str:
+        if self.file.suffix.lower() == ".mat":  # its rows are cells and what is in them
+            return "subject {subject}, sequence {sequence}, frame {frame}".format(**self.table.loc[row])
         return f"line {row + 2}" if self.is_csv else f"row {row + 1}"
 
     def refuse(self, row: int, what: str, expected: str) -> PainkitError:
@@ -60,7 +63,7 @@ def check_predictions(table: pd.DataFrame, file: Path, scale: str | None) -> pd.
         Missing or doubled columns, no rows, a missing or infinite number, an empty name, a frame that is no
         integer, an unknown target, a label off its scale, a negative y_std, a row that stands twice.
     """
-    source = _Source(file)
+    source = _Source(file, table)
     missing = [name for name in REQUIRED if name not in table]
     if missing:
         raise PainkitError(

@@ -6,15 +6,14 @@ import csv
 import warnings
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet
-import scipy.io
 from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
+from painkit.evaluation.mat_cells import read_cells
 from painkit.evaluation.prediction_checks import REQUIRED, check_predictions
 
 __all__ = ["UNBC_SUBJECTS", "read_predictions"]
@@ -67,57 +66,9 @@ def read_predictions(path: str | PathLike[str], scale: str | None = None) -> pd.
     return check_predictions(table, file, scale)
 
 
-def _loadmat(file: Path, variables: list[str]) -> dict[str, Any]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            loaded: dict[str, Any] = scipy.io.loadmat(file, variable_names=variables)
-    # scipy lets out whatever its parsers meet in damaged bytes: ValueError, KeyError, zlib.error,
-    # OverflowError, MemoryError, NotImplementedError (version 7.3), warnings and others.
-    except Exception as error:
-        raise PainkitError(
-            f"cannot be read as MATLAB data ({type(error).__name__}: {str(error).splitlines()[:1]})",
-            where=file,
-            expected="a MATLAB 5 file with " + " and ".join(variables),
-        ) from error
-    missing = [name for name in variables if name not in loaded]
-    if missing:
-        held = ", ".join(f"{name} {kind}" for name, _, kind in _variables(file)) or "nothing"
-        raise PainkitError(
-            f"has no variable {' and '.join(missing)}; it holds {held}",
-            where=file,
-            expected=" and ".join(variables),
-        )
-    return loaded
-
-
-def _variables(file: Path) -> list[tuple[str, Any, str]]:
-    try:
-        return list(scipy.io.whosmat(file))
-    except Exception:  # as above; only for the wording of an error that is raised anyway
-        return []
-
-
-def _cells(value: Any, name: str, file: Path) -> list[NDArray[np.float64]]:
-    """Return the numbers of each cell as a float vector."""
-    if not isinstance(value, np.ndarray) or value.dtype != object or value.size == 0 or value.ndim != 2:
-        raise PainkitError(f"{name} is not a cell array", where=file, expected="one cell per subject")
-    vectors = []
-    for number, cell in enumerate(value.ravel(), 1):
-        array = np.asarray(cell)
-        if array.dtype.kind not in "uif" or array.ndim != 2 or min(array.shape, default=0) != 1:
-            raise PainkitError(
-                f"{name}, cell {number}: {array.dtype} of shape {array.shape}",
-                where=file,
-                expected="a vector of numbers, one per frame",
-            )
-        vectors.append(array.ravel().astype(np.float64))
-    return vectors
-
-
 def _read_mat(file: Path) -> pd.DataFrame:
-    loaded = _loadmat(file, ["ground_truth", "predict"])
-    true, pred = (_cells(loaded[name], name, file) for name in ("ground_truth", "predict"))
+    cells = read_cells(file, ["ground_truth", "predict"])
+    true, pred = cells["ground_truth"], cells["predict"]
     if len(true) != len(pred):
         raise PainkitError(
             f"ground_truth has {len(true)} cells and predict has {len(pred)}",
@@ -131,7 +82,7 @@ def _read_mat(file: Path) -> pd.DataFrame:
     beside = file.with_name("video_index.mat")
     lengths: list[NDArray[np.float64]] | None = None
     if beside.is_file() and beside != file:
-        lengths = _cells(_loadmat(beside, ["video_index"])["video_index"], "video_index", beside)
+        lengths = read_cells(beside, ["video_index"])["video_index"]
     parts = []
     for number, (subject, y_true, y_pred) in enumerate(zip(subjects, true, pred, strict=True)):
         if len(y_true) != len(y_pred):

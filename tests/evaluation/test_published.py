@@ -13,7 +13,6 @@ from painkit.errors import PainkitError
 from painkit.evaluation.published import PAPERS, deviations, published
 from painkit.metrics import evaluate
 
-
 LIFT = "DeepFaceLIFT, personal features"
 
 
