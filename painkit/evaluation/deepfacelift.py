@@ -22,7 +22,7 @@ from painkit.models.hcrf import HCRF
 from painkit.models.mean_voting import MeanVoting
 from painkit.models.sequence_rnn import SequenceRNN
 
-__all__ = ["BEST_ROW", "Row", "feature_costs", "run_rows", "score_rows", "table_one_rows"]
+__all__ = ["BEST_ROW", "Row", "feature_costs", "paired_questions", "run_rows", "score_rows", "table_one_rows"]
 
 _PLACEMENTS: Final = {"none": "none", "third_layer": "3rd layer", "input": "input"}
 _LABELS: Final = (("vas", "opi"), ("vas",))
@@ -46,6 +46,7 @@ def _plus(names: Iterable[str]) -> str:
 def table_one_rows(
     *,
     stage1: Mapping[str, Any] | None = None,
+    deepfacelift: Mapping[str, Any] | None = None,
     rnn: Mapping[str, Any] | None = None,
     hcrf: Mapping[str, Any] | None = None,
     random_state: int = 0,
@@ -54,9 +55,9 @@ def table_one_rows(
 
     Parameters
     ----------
-    stage1, rnn, hcrf : mapping, optional
+    stage1, deepfacelift, rnn, hcrf : mapping, optional
         Parameters that differ from the defaults, such as ``{"epochs": 10}``: of the stage-1 network (in
-        DeepFaceLIFT and mean voting), the recurrent network and the HCRF.
+        DeepFaceLIFT and mean voting), of DeepFaceLIFT alone, the recurrent network and the HCRF.
     random_state : int
         Seed of each.
 
@@ -72,7 +73,7 @@ def table_one_rows(
         shared = {"placement": placement, "labels": labels, "random_state": random_state, **(stage1 or {})}
         for inputs in dict.fromkeys((labels, ("vas",))):
             rows[f"DeepFaceLIFT, {_cell(placement, labels)}, statistics {_plus(inputs)}"] = Row(
-                DeepFaceLIFT(gp_inputs=inputs, **shared), labels
+                DeepFaceLIFT(gp_inputs=inputs, **shared, **(deepfacelift or {})), labels
             )
         rows[f"NN-MV, {_cell(placement, labels)}"] = Row(MeanVoting(**shared), labels)
     for placement, labels in cells:
@@ -188,6 +189,54 @@ def score_rows(
     keys = pd.MultiIndex.from_frame(scored[["row", "metric"]])
     scored["published"] = values.reindex(keys).to_numpy()
     return scored[["row", *(column for column in scored.columns if column != "row")]]
+
+
+def paired_questions(
+    runs: Mapping[str, Run], cohort: Cohort, protocol: Protocol, *, n_resamples: int = 10_000, seed: int = 0
+) -> pd.DataFrame:
+    """Ask what the paper claims of its best setting, each as a difference paired over subjects.
+
+    Parameters
+    ----------
+    runs : mapping of str to Run
+        As from `run_rows`, all rows of Table 1.
+    cohort, protocol, n_resamples, seed
+        See `score_rows`.
+
+    Returns
+    -------
+    DataFrame
+        question, and what `painkit.metrics.compare` returns for MAE and ICC(3,1) on VAS: difference = a - b,
+        a being what the question names first.
+    """
+    vas = {
+        name: done.predictions.query("target == 'vas'").dropna(subset=["y_true"])
+        for name, done in runs.items()
+    }
+    constant = trivial_rows(label_table(cohort, "vas", protocol))
+    best = vas[BEST_ROW]
+    no_personal = BEST_ROW.replace("personal features 3rd layer", "personal features none")
+    questions = {
+        "personal features at the third layer, or none": vas[no_personal],
+        "Gaussian process, or mean voting": vas[_cell_of("NN-MV", BEST_ROW)],
+        "DeepFaceLIFT, or RNN": vas[_cell_of("RNN", BEST_ROW)],
+        "DeepFaceLIFT, or HCRF": vas[_cell_of("HCRF", BEST_ROW)],
+        "DeepFaceLIFT, or the train mean": constant["train mean"],
+        "DeepFaceLIFT, or the train median": constant["train median"],
+        "VAS and OPI labels, or VAS alone": vas[BEST_ROW.replace("VAS+OPI", "VAS")],
+    }
+    return pd.concat(
+        [
+            compare(best, other, _METRICS, n_resamples=n_resamples, seed=seed).assign(question=question)
+            for question, other in questions.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _cell_of(model: str, row: str) -> str:
+    """Return the row of a baseline in the same cell of the table as a row of DeepFaceLIFT."""
+    return row.replace("DeepFaceLIFT", model).split(", statistics")[0]
 
 
 def feature_costs(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from painkit.figures.style import QUALITATIVE, finish
 
-__all__ = ["feature_costs", "relevance_by_fold", "rows_with_intervals"]
+__all__ = ["feature_costs", "relevance_by_fold", "rows_with_intervals", "shap_values"]
 
 
 def rows_with_intervals(table: pd.DataFrame, *, title: str, simulated: bool) -> go.Figure:
@@ -115,3 +117,36 @@ def relevance_by_fold(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     return finish(
         figure, "Relevance of the statistics over the folds (higher is more relevant)", simulated=simulated
     )
+
+
+def shap_values(table: pd.DataFrame, statistics: Sequence[str], *, simulated: bool) -> go.Figure:
+    """Draw the Shapley value of each statistic for each sequence, largest mean magnitude first.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `painkit.attribution.shap_statistics`: subject, sequence and one column for each statistic.
+    statistics : sequence of str
+        Columns to draw.
+    simulated : bool
+        Whether the cohort is simulated.
+    """
+    order = table[list(statistics)].abs().mean().sort_values(ascending=False).index
+    text = table["subject"].str.cat(table["sequence"], sep=" / ")
+    figure = go.Figure(
+        [
+            go.Box(
+                y=table[name],
+                name=name,
+                boxpoints="all",
+                pointpos=0,
+                jitter=0.4,
+                text=text,
+                marker_color=QUALITATIVE[4],
+            )
+            for name in order
+        ]
+    )
+    figure.update_layout(showlegend=False)
+    figure.update_yaxes(title_text="Shapley value, VAS")
+    return finish(figure, "What each statistic adds to the estimate of a sequence", simulated=simulated)

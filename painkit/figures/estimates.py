@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from scipy.stats import norm
 
 from painkit.figures.style import QUALITATIVE, finish
 
-__all__ = ["bands_by_subject", "coverage", "errors_by_subject"]
+__all__ = ["bands_by_subject", "coverage", "errors_by_subject", "frame_estimates"]
 
 
 def errors_by_subject(
@@ -117,13 +118,45 @@ def bands_by_subject(
     return finish(figure, title, simulated=simulated, height=300 * rows + 60)
 
 
+def frame_estimates(
+    estimates: Mapping[str, NDArray[np.floating]], *, labels: Sequence[str], simulated: bool
+) -> go.Figure:
+    """Draw stage-1 estimates over the frames of a few sequences.
+
+    Parameters
+    ----------
+    estimates : mapping of str to (n_frames, n_labels) array
+        Panel titles and frame estimates; NaN leaves a gap.
+    labels : sequence of str
+        What the columns estimate.
+    simulated : bool
+        Whether the cohort is simulated.
+    """
+    figure = make_subplots(1, len(estimates), subplot_titles=list(estimates), shared_yaxes=True)
+    for column, values in enumerate(estimates.values(), start=1):
+        for number, label in enumerate(labels):
+            figure.add_scatter(
+                x=np.arange(1, len(values) + 1),
+                y=values[:, number],
+                mode="lines",
+                line={"color": QUALITATIVE[number], "width": 1.5},
+                name=label.upper(),
+                showlegend=column == 1,
+                row=1,
+                col=column,
+            )
+    figure.update_xaxes(title_text="frame")
+    figure.update_yaxes(title_text="frame estimate", row=1, col=1)
+    return finish(figure, "Stage 1: an estimate for every frame", simulated=simulated, height=360)
+
+
 def coverage(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     """Draw how often bands of a stated level hold the label; on the diagonal they do what they say.
 
     Parameters
     ----------
     table : DataFrame
-        Columns target, level (nominal, 0-1), coverage, low, high (observed share and its interval).
+        Rows "coverage 50%" and "coverage 90%" of `painkit.metrics.evaluate`, by target.
     simulated : bool
         Whether the cohort is simulated.
     """
@@ -131,11 +164,11 @@ def coverage(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": "#888"}, name="as stated"
     )
-    for target, part in table.groupby("target"):
+    for target, part in table.groupby("target", sort=False):
         figure.add_scatter(
-            x=part["level"],
-            y=part["coverage"],
-            error_y={"array": part["high"] - part["coverage"], "arrayminus": part["coverage"] - part["low"]},
+            x=part["metric"].str.extract(r"(\d+)%")[0].astype(float) / 100,
+            y=part["value"],
+            error_y={"array": part["high"] - part["value"], "arrayminus": part["value"] - part["low"]},
             mode="markers+lines",
             name=str(target).upper(),
         )

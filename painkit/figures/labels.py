@@ -30,7 +30,7 @@ def level_shares(cohort: Cohort) -> go.Figure:
                 orientation="h",
                 name=f"level {number}",
                 marker={"color": LEVEL_COLORS[number], "line": {"color": "#888", "width": 0.3}},
-                hovertemplate=f"%{{y}}<br>level {number}: %{{x:.1f}} %% (%{{customdata}} frames)<extra></extra>",
+                hovertemplate=f"%{{y}}, level {number}: %{{x:.1f}} % (%{{customdata}} frames)<extra></extra>",
             )
             for number in range(6)
         ]
