@@ -8,6 +8,7 @@ import platform
 import random
 import shutil
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,7 @@ class Job:
     seed: int
     threads: int
     keep_models: bool
+    parent: int | None = None  # process whose death ends the workers; None where workers live on their own
 
 
 def _file(folder: Path, fold: str) -> Path:
@@ -84,14 +87,14 @@ def do_fold(job: Job, fold: Fold) -> str | None:
     str or None
         None when the fold's file is there, else what went wrong; the traceback is in ``errors/<fold>.txt``.
     """
-    file, error_file = (
-        _file(job.folder, fold.name),
-        job.folder / "errors" / f"{quote(fold.name, safe=' ')}.txt",
-    )
+    if job.parent is not None and job.parent != os.getpid():
+        _end_with(job.parent)
+    file = _file(job.folder, fold.name)
+    error_file = job.folder / "errors" / f"{file.stem}.txt"
     lock = job.folder / "locks" / f"{file.stem}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    # The system frees this lock when its holder dies, however it dies. A worker that outlives its killed
-    # parent holds it until its fold is written: the next run waits for that fold and does not do it twice.
+    # The system frees this lock when its holder dies, however it dies. Another run of the same key waits here
+    # for the fold and then reads it.
     with FileLock(lock):
         if is_done(job, fold.name):
             return None
@@ -112,6 +115,18 @@ def do_fold(job: Job, fold: Fold) -> str | None:
             return str(error) if isinstance(error, PainkitError) else f"{type(error).__name__}: {error}"
         error_file.unlink(missing_ok=True)
     return None
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this worker soon after its parent is gone; left to themselves, workers of a killed parent stay."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _fit_and_predict(job: Job, fold: Fold) -> tuple[pd.DataFrame, dict[str, Any], Any]:

@@ -69,7 +69,7 @@ def describe(value: Any, where: str = "estimator") -> Any:
         return {"class": _name(type(value), where), "fingerprint": value.fingerprint}
     if isinstance(value, type) or inspect.isroutine(value):
         return {"name": _name(value, where), **_source(value)}
-    if type(value).__module__ == "torch":  # devices and dtypes print as what they are
+    if isinstance(value, np.ufunc) or type(value).__module__ == "torch":  # these print as what they are
         return str(value)
     raise PainkitError(
         f"{where} is {value!r}: a {type(value).__name__} cannot be digested into the key of a run",
@@ -123,10 +123,10 @@ def data_digest(found: Samples, fingerprint: str) -> str:
 
 @cache
 def _code_digest() -> str:
-    """Digest the code that results depend on: an edited checkout keeps its version number."""
+    """Digest the code that makes predictions of samples: an edited checkout keeps its version number."""
     root = Path(painkit.__file__).parent
     content = hashlib.sha256()
-    for part in ("data", "faces", "models"):
+    for part in ("faces", "models"):
         for path in sorted((root / part).rglob("*.py")):
             content.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return content.hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -153,7 +154,15 @@ def run(
     short = re.sub(r"[^\w.]+", "-", f"{type(estimator).__name__}-{'-'.join(found.targets)}-{protocol.name}")
     folder = Path(out).absolute() / f"{short}-{key[:12]}"
     on_dask = scheduler is not None or backend == "dask"
-    job = Job(estimator, found, folder, seed, threads or (1 if on_dask else cores(jobs)), keep_models)
+    job = Job(
+        estimator,
+        found,
+        folder,
+        seed,
+        threads or (1 if on_dask else cores(jobs)),
+        keep_models,
+        parent=os.getpid() if backend == "loky" and not on_dask else None,
+    )
     report = Report(folder, folds, about(cohort, found, protocol, folds, key, content))
     failed: dict[str, str] = {}
     todo = [fold for fold in folds if not is_done(job, fold.name)]
@@ -242,7 +251,7 @@ def _parallel(job: Job, jobs: int, backend: str, scheduler: str | None) -> Itera
     from distributed import Client, get_client  # slow to import
 
     try:
-        client = get_client() if scheduler is None else Client(scheduler, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = get_client() if scheduler is None else Client(scheduler, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise PainkitError(
             f"no dask scheduler answers at {scheduler or 'a current client'}",

@@ -32,7 +32,9 @@ def small_cohort(n_subjects: int = 5, n_sequences: int = 3, n_frames: int = 4, s
         name="simulated",
         root=Path("nowhere"),
         simulated=True,
-        subjects=pd.DataFrame({"subject": names, "gender": "female", "age": "young", "complexion": "fair-olive"}),
+        subjects=pd.DataFrame(
+            {"subject": names, "gender": "female", "age": "young", "complexion": "fair-olive"}
+        ),
         sequences=sequences,
         frames=frames,
         landmarks=landmarks,

@@ -1,0 +1,89 @@
+"""Estimators that leave traces, importable by the processes that the tests start and kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib.externals.loky import get_reusable_executor
+from sklearn.base import BaseEstimator, RegressorMixin
+from small_cohort import small_cohort
+from threadpoolctl import threadpool_info
+
+from painkit.evaluation import leave_one_subject_out, run
+from painkit.evaluation.keys import versions
+
+versions()  # read here, before any fork: the checkout may be edited while the tests run
+
+
+def trace(word: str) -> None:
+    """Append a line to the file named by TRACE; such short appends are atomic."""
+    if "TRACE" in os.environ:
+        with open(os.environ["TRACE"], "a", encoding="utf-8") as file:
+            file.write(f"{word}\n")
+
+
+class Tracing(RegressorMixin, BaseEstimator):
+    """Least squares on the first landmark, plus noise from `random_state` and numpy's global generator."""
+
+    def __init__(self, delay: float = 0.0, random_state: int | None = None) -> None:
+        self.delay = delay
+        self.random_state = random_state
+
+    def fit(self, X: list[Any], y: Any) -> Tracing:
+        self.slope_ = np.polyfit([x.landmarks[:, 0, 0].mean() for x in X], np.asarray(y), 1)
+        self.noise_ = np.random.default_rng(self.random_state).normal() + np.random.normal()  # noqa: NPY002
+        return self
+
+    def predict(self, X: list[Any]) -> np.ndarray:
+        trace(f"start {X[0].subject}")
+        time.sleep(self.delay)
+        trace(f"end {X[0].subject}")
+        return np.polyval(self.slope_, [x.landmarks[:, 0, 0].mean() for x in X]) + self.noise_
+
+    def save(self, folder: Path) -> None:
+        (Path(folder) / "first.txt").write_text("half")
+        if os.environ.get("DIE_IN_SAVE") and not Path(os.environ["DIE_IN_SAVE"]).exists():
+            Path(os.environ["DIE_IN_SAVE"]).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        (Path(folder) / "second.txt").write_text(str(self.noise_))
+
+
+def scenario(out: str, jobs: int, delay: float, keep: bool, environ: dict[str, str]) -> None:
+    """Run as a process of its own."""
+    os.environ.update(environ)
+    done = run(
+        Tracing(delay),
+        small_cohort(6),
+        leave_one_subject_out(),
+        "vas",
+        out,
+        jobs=jobs,
+        keep_models=keep,
+        progress=False,
+    )
+    done.predictions.to_csv(Path(out) / "table.csv")
+    get_reusable_executor().shutdown()  # or multiprocessing waits for loky's workers to grow tired of idling
+
+
+class Threads(Tracing):
+    """Estimates the most threads that any library may use."""
+
+    def predict(self, X: list[Any]) -> np.ndarray:
+        return np.full(len(X), float(max(pool["num_threads"] for pool in threadpool_info())))
+
+
+class Fussy(Tracing):
+    """Warns in every fold, and fails where subject 002 is not trained on while FUSSY is set."""
+
+    def fit(self, X: list[Any], y: Any) -> Fussy:
+        warnings.warn("this went badly", UserWarning, stacklevel=2)
+        if os.environ.get("FUSSY") and not any(x.subject.startswith("002") for x in X):
+            raise ValueError("I need 002")
+        super().fit(X, y)
+        return self
