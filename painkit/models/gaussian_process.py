@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -32,28 +34,12 @@ with warnings.catch_warnings():
 
 __all__ = ["GaussianProcess"]
 
-# Bounds of the logarithms, in units of z-scored inputs and of the targets' variance. A length-scale of 1e3
-# switches an input off; noise below 1e-4 of the variance would make the covariance singular.
-_BOUNDS = {"lengthscale": (1e-1, 1e3), "outputscale": (1e-3, 1e2), "noise": (1e-4, 1e1)}
-_FAILURES = (NotPSDError, NanError, RuntimeError)
-
-
-class _Exact(gpytorch.models.ExactGP):  # type: ignore[misc]
-    def __init__(self, inputs: Tensor, targets: Tensor, likelihood: Any) -> None:
-        super().__init__(inputs, targets, likelihood)
-        self.mean_module = gpytorch.means.ZeroMean()
-        self.covar_module = gpytorch.kernels.ScaleKernel(
-            gpytorch.kernels.RBFKernel(ard_num_dims=inputs.shape[1], lengthscale_constraint=_logarithmic()),
-            outputscale_constraint=_logarithmic(),
-        )
-
-    def forward(self, inputs: Tensor) -> Any:
-        return gpytorch.distributions.MultivariateNormal(self.mean_module(inputs), self.covar_module(inputs))
-
-
-def _logarithmic() -> Positive:
-    """A constraint whose raw parameter is the natural logarithm."""
-    return Positive(transform=torch.exp, inv_transform=torch.log)
+# Bounds: length-scales in standard deviations of an input (1e3 switches the input off), variances in units of
+# the targets' variance (less noise than 1e-4 of it would make the covariance singular).
+_LENGTHSCALE, _OUTPUTSCALE, _NOISE = (1e-1, 1e3), (1e-3, 1e2), (1e-4, 1e1)
+_HOPELESS = 1e25
+_SCALARS = ("target_mean", "target_scale", "outputscale", "noise", "log_marginal_likelihood")
+_ARRAYS = ("inputs", "targets", "input_mean", "input_scale", "lengthscales", *_SCALARS)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -117,108 +103,66 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.inputs_ = (statistics - self.input_mean_) / self.input_scale_
         self.targets_ = targets - self.target_mean_
         self.fallback_: str | None = None
-        if not np.isfinite(self.target_scale_):
-            self._fall_back("constant", "the targets' variance overflows; their mean is predicted")
-            return self
         if self.target_scale_ <= 1e-12 * max(1.0, abs(self.target_mean_)):
-            self._fall_back("constant", f"all {len(targets)} targets are equal; their value is predicted")
             self.target_scale_ = float("nan")
-            return self
-        self._search()
+            self._predict_the_mean(f"all {len(targets)} targets are equal; their value is predicted")
+        elif not np.isfinite(self.target_scale_):
+            self._predict_the_mean("the targets' variance overflows; their mean is predicted")
+        else:
+            self._search()
         return self
 
-    def _start(self) -> dict[str, Any]:
-        lengthscales = np.full(self.n_features_in_, np.sqrt(self.n_features_in_))
-        variance = self.target_scale_**2
-        return {"lengthscales": lengthscales, "outputscale": 0.5 * variance, "noise": 0.5 * variance}
-
     def _search(self) -> None:
-        self._build(self._start())
         variance, n = self.target_scale_**2, self.n_features_in_
-        low = np.log([_BOUNDS["noise"][0] * variance, _BOUNDS["outputscale"][0] * variance])
-        high = np.log([_BOUNDS["noise"][1] * variance, _BOUNDS["outputscale"][1] * variance])
-        bounds = [*zip(low, high, strict=True), *[tuple(np.log(_BOUNDS["lengthscale"]))] * n]
-        start = np.log([0.5 * variance, 0.5 * variance, *self._start()["lengthscales"]])
+        scales = np.array([variance, variance, *np.ones(n)])
+        bounds = np.log(np.array([_NOISE, _OUTPUTSCALE, *[_LENGTHSCALE] * n]) * scales[:, None])
+        start = np.log(np.array([0.5, 0.5, *np.full(n, np.sqrt(n))]) * scales)
         rng = check_random_state(self.random_state)
         starts = [start, *(start + rng.uniform(-1.5, 1.5, (max(self.n_restarts, 1) - 1, n + 2)))]
-        best: Any = None
-        if self.max_iter > 0:
-            # 1e-6 of the likelihood per target is far below what predictions show.
-            options: Any = {"maxiter": self.max_iter, "ftol": 1e-6}
-            results = [
-                minimize(
-                    self._loss, np.asarray(x), jac=True, method="L-BFGS-B", bounds=bounds, options=options
-                )
-                for x in starts
-            ]
-            best = min((r for r in results if r.fun < _HOPELESS), key=lambda r: r.fun, default=None)
-            if best is None:
-                self._build(self._start())
-                self._fall_back("start", "no start of the search gave a finite likelihood")
-        self.converged_ = best is not None and bool(best.success)
+        loss = _Loss(self.inputs_, self.targets_)
+        # 1e-6 of the likelihood per target is far below what predictions show.
+        options: Any = {"maxiter": self.max_iter, "ftol": 1e-6}
+        found: list[Any] = [
+            minimize(loss, np.asarray(x), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+            for x in (starts if self.max_iter > 0 else [])
+        ]
+        best = min((f for f in found if f.fun < _HOPELESS), key=lambda f: f.fun, default=None)
+        logarithms, self.converged_ = start, False
         if best is not None:
-            self._set(best.x)
-            if not best.success:
+            logarithms, self.converged_ = best.x, bool(best.success)
+            if not self.converged_:
                 warnings.warn(f"Gaussian process: {best.message}", ConvergenceWarning, stacklevel=3)
-        value = -self._loss(self._get())[0] * len(self.targets_)
-        if value <= -_HOPELESS:
-            self._fall_back(
-                "constant", "the covariance could not be factorised; the target mean is predicted"
+        elif found:
+            self.fallback_ = "start"
+            told = (
+                "Gaussian process: no start of the search gave a finite likelihood; the first start is kept"
             )
-            value = float("nan")
-        self.log_marginal_likelihood_ = value
-        self._read()
+            warnings.warn(told, ConvergenceWarning, stacklevel=3)
+        value = loss(logarithms)[0]
+        if value >= _HOPELESS:
+            self._predict_the_mean("the covariance could not be factorised; the targets' mean is predicted")
+            return
+        self.noise_, self.outputscale_, *lengthscales = np.exp(logarithms).tolist()
+        self.lengthscales_ = np.array(lengthscales)
+        self.log_marginal_likelihood_ = -value * len(self.targets_)
+        self._factorise()
 
-    def _fall_back(self, kind: str, why: str) -> None:
-        self.fallback_, self.converged_ = kind, False
-        self.log_marginal_likelihood_ = float("nan")
+    def _predict_the_mean(self, why: str) -> None:
+        self.fallback_, self.converged_ = "constant", False
+        self.log_marginal_likelihood_ = self.outputscale_ = self.noise_ = float("nan")
         self.lengthscales_ = np.full(self.n_features_in_, np.nan)
-        self.outputscale_ = self.noise_ = float("nan")
         warnings.warn(f"Gaussian process: {why}", ConvergenceWarning, stacklevel=4)
 
-    def _build(self, hyperparameters: Mapping[str, Any]) -> None:
-        likelihood = gpytorch.likelihoods.GaussianLikelihood(noise_constraint=_logarithmic())
-        self._model = _Exact(
-            torch.from_numpy(self.inputs_), torch.from_numpy(self.targets_), likelihood
-        ).double()
-        self._model.initialize(**{
-            name: torch.as_tensor(hyperparameters[key], dtype=torch.float64)
-            for name, key in (
-                ("covar_module.base_kernel.lengthscale", "lengthscales"),
-                ("covar_module.outputscale", "outputscale"),
-                ("likelihood.noise", "noise"),
-            )
-        })  # fmt: skip
+    def _kernel(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Covariance of the training inputs (rows) with `inputs` (columns), without noise."""
+        squared = cdist(self.inputs_ / self.lengthscales_, inputs / self.lengthscales_, "sqeuclidean")
+        covariance: NDArray[np.float64] = self.outputscale_ * np.exp(-0.5 * squared)
+        return covariance
 
-    def _get(self) -> NDArray[np.float64]:
-        raw = [p.detach().reshape(-1) for p in self._model.parameters()]
-        return torch.cat(raw).numpy().copy()
-
-    def _set(self, logarithms: NDArray[np.float64]) -> None:
-        torch.nn.utils.vector_to_parameters(torch.from_numpy(logarithms.copy()), self._model.parameters())
-
-    def _loss(self, logarithms: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Negative log marginal likelihood per target and its gradient in the logarithms."""
-        self._set(logarithms)
-        self._model.train()
-        parameters = list(self._model.parameters())
-        try:
-            with _cholesky():
-                likelihood = gpytorch.mlls.ExactMarginalLogLikelihood(self._model.likelihood, self._model)
-                loss = -likelihood(self._model(*self._model.train_inputs), self._model.train_targets)
-                gradient = torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, parameters)])
-        except _FAILURES:
-            return _HOPELESS, np.zeros_like(logarithms)
-        if not (torch.isfinite(loss) and torch.isfinite(gradient).all()):
-            return _HOPELESS, np.zeros_like(logarithms)
-        return loss.item(), gradient.numpy()
-
-    def _read(self) -> None:
-        kernel = self._model.covar_module
-        if self.fallback_ != "constant":
-            self.lengthscales_ = kernel.base_kernel.lengthscale.detach().numpy().reshape(-1).copy()
-            self.outputscale_ = kernel.outputscale.item()
-            self.noise_ = self._model.likelihood.noise.item()
+    def _factorise(self) -> None:
+        noisy = self._kernel(self.inputs_) + self.noise_ * np.eye(len(self.inputs_))
+        self._cholesky = cholesky(noisy, lower=True)
+        self._weights = cho_solve((self._cholesky, True), self.targets_)
 
     @property
     def relevance_(self) -> NDArray[np.float64]:
@@ -247,11 +191,11 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if self.fallback_ == "constant":
             mean[known], std[known] = self.target_mean_, self.target_scale_
         elif known.any():
-            self._model.eval()
-            with torch.no_grad(), _cholesky():
-                posterior = self._model(torch.from_numpy(inputs[known]))
-                mean[known] = self.target_mean_ + posterior.mean.numpy()
-                variance = posterior.variance.numpy() + (self.noise_ if noise else 0.0)
+            covariance = self._kernel(inputs[known])
+            mean[known] = self.target_mean_ + covariance.T @ self._weights
+            if return_std:
+                explained = solve_triangular(self._cholesky, covariance, lower=True)
+                variance = self.outputscale_ + noise * self.noise_ - (explained**2).sum(axis=0)
                 std[known] = np.sqrt(np.maximum(variance, 0.0))
         return (mean, std) if return_std else mean
 
@@ -272,36 +216,62 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = self.inputs_.shape[1]
         self.converged_, self.fallback_ = converged, fallback
         if fallback != "constant":
-            self._build(
-                {name: getattr(self, f"{name}_") for name in ("lengthscales", "outputscale", "noise")}
-            )
+            self._factorise()
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Copies cross process borders; gpytorch's caches do not have to.
-        state: dict[str, Any] = super().__getstate__()
-        return {key: value for key, value in state.items() if key != "_model"}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if hasattr(self, "fallback_") and self.fallback_ != "constant":
-            self._build({k: getattr(self, f"{k}_") for k in ("lengthscales", "outputscale", "noise")})
+class _Exact(gpytorch.models.ExactGP):  # type: ignore[misc]
+    """Zero mean, scaled RBF with one length-scale per input, all hyperparameters held as logarithms."""
+
+    def __init__(self, inputs: Tensor, targets: Tensor) -> None:
+        super().__init__(
+            inputs, targets, gpytorch.likelihoods.GaussianLikelihood(noise_constraint=_logarithm())
+        )
+        self.mean_module = gpytorch.means.ZeroMean()
+        rbf = gpytorch.kernels.RBFKernel(ard_num_dims=inputs.shape[1], lengthscale_constraint=_logarithm())
+        self.covar_module = gpytorch.kernels.ScaleKernel(rbf, outputscale_constraint=_logarithm())
+
+    def forward(self, inputs: Tensor) -> Any:
+        return gpytorch.distributions.MultivariateNormal(self.mean_module(inputs), self.covar_module(inputs))
 
 
-_HOPELESS = 1e25
-_SCALARS = ("target_mean", "target_scale", "outputscale", "noise", "log_marginal_likelihood")
-_ARRAYS = ("inputs", "targets", "input_mean", "input_scale", "lengthscales", *_SCALARS)
+def _logarithm() -> Positive:
+    """A constraint whose raw parameter is the natural logarithm."""
+    return Positive(transform=torch.exp, inv_transform=torch.log)
 
 
-def _cholesky() -> ExitStack:
-    """Exact linear algebra: no conjugate gradients, no low-rank variance, no warning on known inputs."""
+class _Loss:
+    """Negative log marginal likelihood per target, and its gradient.
+
+    Of the logarithms of noise, output scale and length-scales, in this order.
+    """
+
+    def __init__(self, inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
+        self.model = _Exact(torch.from_numpy(inputs), torch.from_numpy(targets)).double().train()
+        self.likelihood = gpytorch.mlls.ExactMarginalLogLikelihood(self.model.likelihood, self.model)
+        kernel = self.model.covar_module
+        noise = self.model.likelihood.noise_covar.raw_noise
+        self.parameters = [noise, kernel.raw_outputscale, kernel.base_kernel.raw_lengthscale]
+
+    def __call__(self, logarithms: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        torch.nn.utils.vector_to_parameters(torch.from_numpy(logarithms.copy()), self.parameters)
+        try:
+            with _exactly():
+                loss = -self.likelihood(self.model(*self.model.train_inputs), self.model.train_targets)
+                gradient = torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, self.parameters)])
+        except (NotPSDError, NanError, RuntimeError):
+            return _HOPELESS, np.zeros_like(logarithms)
+        if not (torch.isfinite(loss) and torch.isfinite(gradient).all()):
+            return _HOPELESS, np.zeros_like(logarithms)
+        return loss.item(), gradient.numpy()
+
+
+def _exactly() -> ExitStack:
+    """Cholesky instead of conjugate gradients."""
     stack = ExitStack()
     stack.enter_context(warnings.catch_warnings())
     # A search may pass through covariances that need jitter; what it ends with is what counts.
     warnings.simplefilter("ignore", category=NumericalWarning)
-    settings = gpytorch.settings
-    stack.enter_context(settings.fast_computations(False, False, False))
-    stack.enter_context(settings.fast_pred_var(False))
-    stack.enter_context(settings.debug(False))
-    stack.enter_context(settings.max_cholesky_size(10_000))
+    stack.enter_context(gpytorch.settings.fast_computations(False, False, False))
+    stack.enter_context(gpytorch.settings.max_cholesky_size(10_000))
     return stack

@@ -170,7 +170,10 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
             def advance(_: object) -> None:
                 bar.update()
 
-            found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", options=options, callback=advance)
+            callback: Any = advance
+            found: Any = minimize(
+                loss, start, jac=True, method="L-BFGS-B", options=options, callback=callback
+            )
         flat = torch.from_numpy(np.asarray(found.x, dtype=np.float32)).to(self.device)
         nn.utils.vector_to_parameters(flat, parameters)
 
