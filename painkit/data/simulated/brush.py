@@ -97,20 +97,29 @@ class Canvas:
         """Left, top, right, bottom of a box (in pixels) grown by a margin, cut to the picture."""
         h, w = self.planes.shape[1:]
         left, top = min(max(int(x0 - margin), 0), w - 1), min(max(int(y0 - margin), 0), h - 1)
-        return left, top, min(max(int(x1 + margin) + 2, left + 1), w), min(max(int(y1 + margin) + 2, top + 1), h)
+        return (
+            left,
+            top,
+            min(max(int(x1 + margin) + 2, left + 1), w),
+            min(max(int(y1 + margin) + 2, top + 1), h),
+        )
 
     def polygons(self, outlines: list[Points], blur: float = 0.0) -> Mask:
         """Union of filled outlines; `blur` is the Gaussian's standard deviation in units."""
         fine = self.scale * 2**_SHIFT
-        fixed = [np.rint((outline - self._origin) * fine).astype(np.int32) for outline in outlines]
-        x, y, w, h = cv2.boundingRect(fixed[0] if len(fixed) == 1 else np.concatenate(fixed))
+        joined = outlines[0] if len(outlines) == 1 else np.concatenate(outlines)
+        fixed = np.rint((joined - self._origin) * fine).astype(np.int32)
+        x, y, w, h = cv2.boundingRect(fixed)
         corners = (x / 2**_SHIFT, y / 2**_SHIFT, (x + w) / 2**_SHIFT, (y + h) / 2**_SHIFT)
         left, top, right, bottom = self._window(*corners, 3 * blur * self.scale + 1)
         mask = np.zeros((bottom - top, right - left), np.uint8)
-        shift = np.array([left, top], np.int32) * 2**_SHIFT
-        for outline in fixed:
+        fixed -= np.array([left, top], np.int32) * 2**_SHIFT
+        start = 0
+        for outline in outlines:
             # One by one: together, overlapping shapes would cancel out.
-            cv2.fillPoly(mask, [outline - shift], 255, cv2.LINE_AA, _SHIFT)
+            stop = start + len(outline)
+            cv2.fillPoly(mask, [fixed[start:stop]], 255, cv2.LINE_AA, _SHIFT)
+            start = stop
         soft = np.multiply(mask, np.float32(1 / 255), dtype=np.float32)
         if blur * self.scale > 0.4:  # edges are anti-aliased anyway
             soft = cv2.GaussianBlur(soft, (0, 0), blur * self.scale, borderType=cv2.BORDER_REPLICATE)
@@ -121,7 +130,12 @@ class Canvas:
         return self.polygons([np.asarray(outline, dtype=float)], blur)
 
     def strokes(
-        self, curves: list[Points], width: float, blur: float = 0.0, *, taper: tuple[float, float] = (0.0, 0.0)
+        self,
+        curves: list[Points],
+        width: float,
+        blur: float = 0.0,
+        *,
+        taper: tuple[float, float] = (0.0, 0.0),
     ) -> Mask:
         """Union of strokes along curves, `width` units in the middle, `taper` of it at the two ends."""
         return self.polygons([_ribbon(curve, width, taper) for curve in curves], blur)

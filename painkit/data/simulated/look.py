@@ -36,8 +36,8 @@ _GREY: Final[dict[Age, tuple[float, float]]] = {
     "elderly": (0.6, 1.0),
 }
 _CLOTH: Final = [
-    (58, 78, 118), (128, 52, 56), (70, 104, 84), (196, 190, 178), (62, 62, 70), (142, 112, 80), (96, 128, 158),
-    (150, 120, 150),
+    (58, 78, 118), (128, 52, 56), (70, 104, 84), (196, 190, 178), (62, 62, 70), (142, 112, 80),
+    (96, 128, 158), (150, 120, 150),
 ]  # fmt: skip
 _WALL: Final = [
     (178, 190, 196), (200, 192, 178), (164, 178, 166), (186, 176, 190), (150, 162, 176), (206, 204, 198),
@@ -118,7 +118,9 @@ def look_of(person: Person) -> Look:
         cloth_style=int(rng.integers(3)),
         wall_style=int(rng.integers(4)),
         stubble=float(male * rng.choice([0.0, 0.35, 0.7, 1.0])),
-        bald=float(male * rng.uniform(0, 1) * {"young": 0.25, "middle-aged": 0.7, "elderly": 1.0}[person.age]),
+        bald=float(
+            male * rng.uniform(0, 1) * {"young": 0.25, "middle-aged": 0.7, "elderly": 1.0}[person.age]
+        ),
         freckles=float(rng.uniform(0, 1) ** 3),
         seed=int(rng.integers(2**31)),
     )

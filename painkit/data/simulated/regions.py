@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -47,12 +47,12 @@ _CHIN = [(-30, 62), (30, 62), (34, 78), (16, 94), (-16, 94), (-34, 78)]
 _JAW = [(-54, 40), (-26, 50), (26, 50), (54, 40), (52, 68), (34, 94), (0, 110), (-34, 94), (-52, 68)]
 
 
-def _both(*halves: list[tuple[float, float]]) -> tuple[Polygon, ...]:
+def _both(*halves: Sequence[tuple[float, float]]) -> tuple[Polygon, ...]:
     polygons = [np.array(half, dtype=float) for half in halves]
     return tuple(p for half in polygons for p in (half, half * (-1, 1)))
 
 
-def _one(*outlines: list[tuple[float, float]]) -> tuple[Polygon, ...]:
+def _one(*outlines: Sequence[tuple[float, float]]) -> tuple[Polygon, ...]:
     return tuple(np.array(outline, dtype=float) for outline in outlines)
 
 
@@ -64,7 +64,7 @@ AU_REGIONS: Final[Mapping[int, tuple[Polygon, ...]]] = MappingProxyType(
         5: _both(_LIDS),
         6: _both(_LIDS, _CROW, _CHEEK),
         7: _both(_LIDS),
-        9: _one(_NOSE, [(-10, 36), (10, 36), (22, 54), (-22, 54)]) + _both(_BROW, [*_CHEEK[1:5], (-26, 12)]),
+        9: _one(_NOSE, _MOUTH) + _both(_BROW, _LIDS, _FOLD, [*_CHEEK[1:5], (-26, 12)]),
         10: _one(_NOSE, _MOUTH) + _both(_FOLD),
         12: _one(_MOUTH) + _both(_FOLD, _CHEEK),
         15: _one(_MOUTH, _CHIN) + _both(_FOLD),

@@ -1,7 +1,7 @@
 """Draw a simulated person's face as a colour image.
 
-Skin, hair, nose and brows are painted once per person and then bent to the landmarks of each frame; furrows of
-the acting units are added before bending, so they move with the skin. Eyes and mouth are drawn anew on top.
+Skin, hair, nose and brows are painted once per person and then bent to the landmarks of each frame; furrows
+of the acting units are added before bending, so they move with the skin. Eyes and mouth are drawn on top.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import RBFInterpolator
+from scipy.spatial.distance import cdist
 
 from painkit.data.simulated.action_units import AUS, MAX_INTENSITY, moved_points
-from painkit.data.simulated.anatomy import ORIGIN, Person, project, resting_points
+from painkit.data.simulated.anatomy import Person, project, resting_points
 from painkit.data.simulated.brush import Canvas
 from painkit.data.simulated.look import look_of
 from painkit.data.simulated.regions import SHORTCUT_REGION
 from painkit.data.simulated.render_features import TEETH, draw_eyes, draw_mouth
 from painkit.data.simulated.render_furrows import paint_furrows, unit_furrows
+from painkit.data.simulated.render_hair import hair_pins
 from painkit.data.simulated.render_head import TEXTURE_ORIGIN, TEXTURE_SCALE, paint_head
 from painkit.data.simulated.render_scene import MARGIN, paint_torso, paint_wall
 from painkit.errors import PainkitError
@@ -32,6 +34,7 @@ Points = NDArray[np.float64]
 _HEIGHT, _WIDTH = 240, 320
 _STEP: Final = 4  # grid of the bending field, pixels of the image and units of the head alike
 _FINE: Final = 2  # features are drawn this many times larger and then averaged
+_REACH: Final = 42.0  # units from an anchor beyond which the skin stays
 _TURNS: Final = 5  # fixed-point steps that invert the bending field
 # The skin does not follow the upper lids (they glide over the eye) nor the inner lips (they part).
 _BENDING: Final = np.setdiff1d(np.arange(106), [37, 38, 43, 44, *range(60, 66)])
@@ -48,11 +51,12 @@ class Renderer:
     def __init__(self, person: Person) -> None:
         self.person = person
         look = self._look = look_of(person)
-        rest = self._rest = resting_points(person)
+        rest = resting_points(person)
+        self._chin = float(rest[8, 1])
         head, bare = paint_head(rest, look)
         self._head = np.ascontiguousarray(np.clip(np.rint(head), 0, 255).astype(np.uint8).transpose(1, 2, 0))
         self._wall = paint_wall(look)
-        self._torso = paint_torso(float(rest[8, 1]), look)
+        self._torso = paint_torso(self._chin, look)
         self._furrows: list[tuple[int, tuple[slice, slice], Image, Image]] = []
         for au, furrows in unit_furrows(rest[:, :2]).items():
             painted = Canvas(head.copy(), *TEXTURE_ORIGIN, TEXTURE_SCALE)
@@ -60,20 +64,26 @@ class Renderer:
             change = (painted.planes - head).transpose(1, 2, 0)
             ys, xs = np.nonzero(np.abs(change).max(axis=2) > 0.5)
             part = np.s_[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
-            lighter, darker = (np.ascontiguousarray(np.rint(np.clip(s * change[part], 0, 255)).astype(np.uint8)) for s in (1, -1))
+            lighter, darker = (
+                np.ascontiguousarray(np.rint(np.clip(s * change[part], 0, 255)).astype(np.uint8))
+                for s in (1, -1)
+            )
             self._furrows.append((AUS.index(au), part, lighter, darker))
-        anchors = rest[_BENDING, :2]
+        self._pins = hair_pins(rest, look)
+        self._still = np.concatenate([rest[_BENDING], self._pins])
+        anchors = self._still[:, :2]
         self._design = np.linalg.pinv(np.column_stack([anchors, np.ones(len(anchors))]))
-        self._anchors = anchors
         # Rows of the head's own grid; displacement there = weights @ displacement of the anchors.
         columns = np.arange(TEXTURE_ORIGIN[0], TEXTURE_ORIGIN[0] + head.shape[2] / TEXTURE_SCALE + 1, _STEP)
         rows = np.arange(TEXTURE_ORIGIN[1], TEXTURE_ORIGIN[1] + head.shape[1] / TEXTURE_SCALE + 1, _STEP)
         grid = np.stack(np.meshgrid(columns, rows), axis=2)
-        cardinal = RBFInterpolator(anchors, np.eye(len(anchors)), kernel="linear", degree=1)
-        self._weights = cardinal(grid.reshape(-1, 2)).astype(np.float32)
+        turning = RBFInterpolator(anchors, np.eye(len(anchors)), kernel="linear", degree=0)(grid.reshape(-1, 2))
+        self._weights = np.hstack([turning, _local_weights(grid.reshape(-1, 2), anchors)]).astype(np.float32)
         self._grid_shape = grid.shape[:2]
         middle = np.array([0.0, rest[[61, 64], 1].mean(), 0.0])
         self._teeth = (TEETH + middle).reshape(-1, 3)
+        corners = rest[[36, 39, 42, 45]].reshape(2, 2, 3)
+        self._eyes = corners.mean(axis=1) + np.array([0.0, -1.1, 4.0])
 
     def frame(self, aus: ArrayLike, pose: ArrayLike, *, shortcut: bool = False) -> Image:
         """Draw one frame.
@@ -96,15 +106,15 @@ class Renderer:
         if aus.shape != (len(AUS),) or pose.shape != (6,):
             raise PainkitError(f"units {aus.shape} with pose {pose.shape}", expected="(15,) with (6,)")
         solid = moved_points(self.person, aus[None])[0]
-        jaw = solid[8] - self._rest[8]
         teeth = self._teeth.copy()
         # The chin raiser lifts skin, not teeth.
-        teeth[14:, 1] += max(float(jaw[1]), 0.0)
-        eyes = self._rest[[36, 39, 42, 45]].reshape(2, 2, 3).mean(axis=1) + (0.0, -1.1, 4.0)
-        flat = project(np.concatenate([solid, teeth, eyes])[None], pose[None])[0]
+        teeth[18:, 1] += max(float(solid[8, 1]) - self._chin, 0.0)
+        parts = (solid[:66], teeth, self._eyes, solid[_BENDING], self._pins, self._still)
+        flat = project(np.concatenate(parts)[None], pose[None])[0]
+        points, bite, eyes, goal, rest = np.split(flat, np.cumsum([66, len(teeth), 2, len(self._still)]))
         image = self._scene(pose)
-        self._lay_head(image, self._texture(aus), flat[:106])
-        self._features(image, flat, float(pose[5]))
+        self._lay_head(image, self._texture(aus), goal, rest)
+        self._features(image, points, bite.reshape(TEETH.shape[:2] + (2,)), eyes, float(pose[5]))
         if shortcut:
             x0, y0, x1, y1 = SHORTCUT_REGION
             image[y0:y1, x0:x1] = (246, 206, 52)
@@ -130,15 +140,20 @@ class Renderer:
                 cv2.addWeighted(view, 1, darker, -amount, 0, dst=view)
         return texture
 
-    def _lay_head(self, image: Image, texture: Image, flat: Points) -> None:
-        """Bend the texture so that its anchors come to lie on `flat`, and lay it over the image."""
-        affine = self._design @ flat[_BENDING]
-        residual = flat[_BENDING] - (self._anchors @ affine[:2] + affine[2])
+    def _lay_head(self, image: Image, texture: Image, moved: Points, still: Points) -> None:
+        """Bend the texture so that its anchors come to lie on `moved`, and lay it over the image.
+
+        `still` is where pose alone would take the anchors; it gives the bending's affine part.
+        """
+        affine = self._design @ still
+        turned = still - (self._still[:, :2] @ affine[:2] + affine[2])
+        residual = np.concatenate([turned, moved - still])
         back = np.linalg.inv(affine[:2])
         # Pull the residual back into head units, so that the inversion below stays on the head's own grid.
         field = (self._weights @ (residual @ back).astype(np.float32)).reshape(*self._grid_shape, 2)
-        left, top = np.floor(np.clip(flat.min(axis=0) - 40, 0, (_WIDTH - 8, _HEIGHT - 8))).astype(int)
-        right, bottom = np.ceil(np.clip(flat.max(axis=0) + (40, 60), (left + 4, top + 4), (_WIDTH, _HEIGHT))).astype(int)
+        # The pins surround all that is painted.
+        left, top = np.floor(np.clip(moved.min(axis=0), 0, (_WIDTH - 8, _HEIGHT - 8))).astype(int)
+        right, bottom = np.ceil(np.clip(moved.max(axis=0), (left + 4, top + 4), (_WIDTH, _HEIGHT))).astype(int)
         w, h = -(-(right - left) // _STEP), -(-(bottom - top) // _STEP)
         x = left + (np.arange(w) + 0.5) * _STEP - 0.5
         y = top + (np.arange(h) + 0.5) * _STEP - 0.5
@@ -150,11 +165,12 @@ class Renderer:
             at = goal - cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         maps = cv2.resize(at * np.float32(_STEP * TEXTURE_SCALE) - np.float32(0.5), (w * _STEP, h * _STEP))
         maps = maps[: bottom - top, : right - left]
-        layer = cv2.remap(texture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
+        layer = cv2.remap(
+            texture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0)
+        )
         image[top:bottom, left:right] = _over(layer, image[top:bottom, left:right])
 
-    def _features(self, image: Image, flat: Points, size: float) -> None:
-        points, teeth, eyes = flat[:66], flat[106:134].reshape(4, 7, 2), flat[134:]
+    def _features(self, image: Image, points: Points, teeth: Points, eyes: Points, size: float) -> None:
         close = _Close(image, points[36:48], 6 * size)
         draw_eyes(close.canvas, points, eyes, self._look, size)
         close.put_back()
@@ -168,9 +184,13 @@ class _Close:
 
     def __init__(self, image: Image, points: Points, margin: float) -> None:
         x0, y0 = np.clip(np.floor(points.min(axis=0) - margin).astype(int), 0, (_WIDTH - 2, _HEIGHT - 2))
-        x1, y1 = np.clip(np.ceil(points.max(axis=0) + margin).astype(int), (x0 + 2, y0 + 2), (_WIDTH, _HEIGHT))
+        x1, y1 = np.clip(
+            np.ceil(points.max(axis=0) + margin).astype(int), (x0 + 2, y0 + 2), (_WIDTH, _HEIGHT)
+        )
         self._part = image[y0:y1, x0:x1]
-        big = cv2.resize(self._part, None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_LINEAR).astype(np.float32)
+        big = cv2.resize(self._part, None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_LINEAR).astype(
+            np.float32
+        )
         self._before = big
         # Pixel (x, y) covers the square around it, so the canvas starts half a pixel earlier.
         self.canvas = Canvas(np.stack(cv2.split(big)), x0 - 0.5, y0 - 0.5, _FINE)
@@ -179,6 +199,19 @@ class _Close:
         change = cv2.merge(tuple(self.canvas.planes)) - self._before
         change = cv2.resize(change, self._part.shape[1::-1], interpolation=cv2.INTER_AREA)
         self._part[:] = np.clip(np.rint(self._part + change), 0, 255)
+
+
+def _local_weights(grid: Points, anchors: Points) -> Points:
+    """Interpolation weights (grid, anchors) of a compactly supported radial function (Wendland's C2).
+
+    What a unit moves must not stir skin far from it.
+    """
+
+    def kernel(a: Points, b: Points) -> Points:
+        r = np.minimum(cdist(a, b) / _REACH, 1)
+        return np.asarray((1 - r) ** 4 * (4 * r + 1))
+
+    return np.linalg.solve(kernel(anchors, anchors), kernel(grid, anchors).T).T
 
 
 def _over(layer: Image, below: Image) -> Image:

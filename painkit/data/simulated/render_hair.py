@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from painkit.data.simulated.brush import Canvas, Mask, spline
 from painkit.data.simulated.look import Look
 
-__all__ = ["back_hair", "front_hair"]
+__all__ = ["back_hair", "front_hair", "hair_pins"]
 
 Points = NDArray[np.float64]
 
 
 def _skull(flat: Points, grow: float, down: int) -> Points:
-    """Outline of the hair cap from the left side over the top to the right; `down` chooses how low it goes."""
+    """Outline of the hair cap from the left over the top to the right; `down` chooses how low it goes."""
     left, right = [98, 100, 102, 104][: down + 1], [99, 101, 103, 105][: down + 1]
     ring = np.concatenate([flat[left[::-1]], flat[[96, 95, 97]], flat[right]])
     middle = np.array([0.0, -20.0])
@@ -27,13 +27,22 @@ def _skull(flat: Points, grow: float, down: int) -> Points:
     return np.asarray(ring)
 
 
-def _strands(canvas: Canvas, mask: Mask, look: Look, rng: np.random.Generator, curves: list[Points]) -> None:
-    """Light and dark strands along curves, only on the mask."""
+def _strands(
+    canvas: Canvas,
+    mask: Mask,
+    look: Look,
+    rng: np.random.Generator,
+    curves: list[Points],
+    *,
+    short: bool = False,
+) -> None:
+    """Light and dark strands along curves, broad and fine, only on the mask."""
+    wide, depth = (0.9, 0.5) if short else (2.0, 1.0)
     order = rng.permutation(len(curves))
     tones = (
-        (look.hair * 0.58, 2.2, 0.30),
-        (look.hair * 0.80 + 50, 2.0, 0.26),
-        (look.hair * 0.50, 0.8, 0.42),
+        (look.hair * (1 - 0.42 * depth), 1.1 * wide, 0.28),
+        (look.hair * 0.80 + 50, wide, 0.26),
+        (look.hair * (1 - 0.5 * depth), 0.8, 0.42),
         (look.hair * 0.80 + 62, 0.8, 0.36),
     )
     for k, (color, width, strength) in enumerate(tones):
@@ -63,7 +72,9 @@ def back_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator
     if style == 3:  # tied up
         knot = canvas.ellipse(6, -97, 20, 14)
         canvas.cover(look.hair * 0.9, knot)
-        swirls = [spline([(-12 + 5 * k, -106), (2 + 4 * k, -100 + k), (14 + 3 * k, -88)]) for k in range(-1, 4)]
+        swirls = [
+            spline([(-12 + 5 * k, -106), (2 + 4 * k, -100 + k), (14 + 3 * k, -88)]) for k in range(-1, 4)
+        ]
         _strands(canvas, knot, look, rng, swirls)
         return
     end = (112.0, 62.0, 96.0)[style]
@@ -76,7 +87,9 @@ def back_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator
         canvas.cover(look.hair * 0.86, lock)
         curves = []
         for x in np.linspace(42, wide, 22):
-            wave = rng.normal(0, 1.2) + (3.0 if style == 2 else 0.8) * np.sin(np.arange(5) * 1.7 + rng.uniform(0, 2))
+            wave = rng.normal(0, 1.2) + (3.0 if style == 2 else 0.8) * np.sin(
+                np.arange(5) * 1.7 + rng.uniform(0, 2)
+            )
             xs = -sign * (np.array([x, x + 2, x + 1, x - 2, x - 5]) + wave)
             curves.append(spline(np.stack([xs, np.linspace(-30, end, 5)], axis=1)))
         _strands(canvas, lock, look, rng, curves)
@@ -88,34 +101,49 @@ def back_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator
 
 def _hairline(flat: Points, look: Look) -> Points:
     """Edge of the hair on the forehead, from the left temple to the right."""
-    brow = flat[17:27, 1].min()
-    top = flat[92, 1]
-    if look.male:
-        up = 19.0 * look.bald
-        corner = 0.72 * look.bald
-        if look.hair_style == 0:  # straight fringe edge
-            line = [(-53, 9), (-53.5, -14), (-50, -34), (-43, top + 6 - up), (-22, top + 3 - up), (0, top + 2 - up * 0.8), (22, top + 3 - up),
-                    (43, top + 6 - up), (50, -34), (53.5, -14), (53, 9)]  # fmt: skip
-        elif look.hair_style == 1:  # parted to the side
-            line = [(-53, 9), (-53.5, -14), (-50, -34), (-43, top + 8 - up), (-30, top - 1 - up), (-8, top + 6 - up), (18, top + 9 - up),
-                    (42, top + 11 - up), (50, -34), (53.5, -14), (53, 9)]  # fmt: skip
-        else:  # receding at the temples
-            line = [(-53, 9), (-53.5, -14), (-50, -34), (-40, top - 4 - up * (1 + corner)), (-20, top - 3 - up), (0, top + 1 - up * 0.7),
-                    (20, top - 3 - up), (40, top - 4 - up * (1 + corner)), (50, -34), (53.5, -14), (53, 9)]  # fmt: skip
-    elif look.hair_style == 0:  # parted in the middle
-        line = [(-60, 26), (-55, -6), (-45, -34), (-22, top + 4), (0, top - 12), (22, top + 4), (45, -34), (55, -6), (60, 26)]
-    elif look.hair_style == 1:  # fringe
-        line = [(-61, 22), (-55, 0), (-48, brow - 5), (-24, brow - 9), (0, brow - 10), (24, brow - 9), (48, brow - 5), (55, 0),
-                (61, 22)]  # fmt: skip
-    elif look.hair_style == 2:  # swept from a side parting
-        line = [(-60, 24), (-55, -8), (-44, -36), (-28, top - 8), (-6, top + 2), (22, brow - 14), (45, brow - 2), (55, 0), (61, 24)]
-    else:  # drawn back
-        line = [(-53, 6), (-53, -14), (-50, -32), (-41, top + 8), (-20, top - 2), (0, top - 4), (20, top - 2), (41, top + 8), (50, -32), (53, -14), (53, 6)]
+    brow, top = flat[17:27, 1].min(), flat[92, 1]
+    up = 19.0 * look.bald if look.male else 0.0
+    temple = (
+        [(-53, 9), (-53.5, -14), (-50, -34)] if look.male or look.hair_style == 3 else [(-60, 25), (-55, -6)]
+    )
+    match (bool(look.male), look.hair_style):
+        case (True, 0):  # straight
+            half = [(-43, top + 6 - up), (-22, top + 3 - up), (0, top + 2 - 0.8 * up)]
+        case (True, 1):  # parted to the side
+            half = [(-43, top + 8 - up), (-30, top - 1 - up), (-8, top + 6 - up), (18, top + 9 - up)]
+        case (True, _):  # higher at the temples
+            half = [
+                (-40, top - 4 - up * (1 + 0.72 * look.bald)),
+                (-20, top - 3 - up),
+                (0, top + 1 - 0.7 * up),
+            ]
+        case (False, 0):  # parted in the middle
+            half = [(-45, -34), (-22, top + 4), (0, top - 12)]
+        case (False, 1):  # fringe
+            half = [(-48, brow - 9), (-24, brow - 12), (0, brow - 13)]
+        case (False, 2):  # swept from a side parting
+            half = [(-44, -36), (-28, top - 8), (-6, top + 2), (24, brow - 17)]
+        case _:  # drawn back
+            half = [(-41, top + 8), (-20, top - 2), (0, top - 4)]
+    if half[-1][0] == 0:
+        right = [(-x, y) for x, y in half[-2::-1]]
+    else:
+        right = [(43, top + 11 - up)] if look.male else [(46, brow - 7)]
+    line = [*temple, *half, *right, *[(-x, y) for x, y in temple[::-1]]]
     edge = np.array(line, dtype=float)
     order = [98, 96, 95, 97, 99]
     skull = np.interp(edge[:, 0], flat[order, 0], flat[order, 1])
     edge[:, 1] = np.maximum(edge[:, 1], skull + 7)
     return edge
+
+
+def hair_pins(rest: Points, look: Look) -> Points:
+    """Points (m, 3) of the hair and around the head, which no action unit moves."""
+    line = _hairline(rest[:, :2], look)
+    depth = 6 - 40 * (line[:, 0] / 56) ** 2 - 1.6 * np.maximum(-60 - line[:, 1], 0)
+    around = [(x, y, -42) for x in (-92, 92) for y in (-115, -40, 20, 70, 134)]
+    locks = [(x, y, -40) for x in (-62, 62) for y in (60, 112)]
+    return np.concatenate([np.column_stack([line, depth]), around, locks, [(0, -115, -42), (0, 134, -30)]])
 
 
 def _crop(rng: np.random.Generator) -> list[Points]:
@@ -145,11 +173,11 @@ def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generato
     outer = spline(cap)
     mask = canvas.polygon(np.concatenate([outer, line[::-1]]), 0.5)
     # shade under the edge of the hair, then the hair
-    below = canvas.polygon(np.concatenate([outer, line[::-1] + (0, 3.0)]), 2.2)
+    below = canvas.polygon(np.concatenate([outer, line[::-1] + np.array([0, 3.0])]), 2.2)
     canvas.lay(look.shadow * 0.9, below, 0.5)
     canvas.cover(look.hair, mask)
     if look.male:
-        _strands(canvas, mask, look, rng, _crop(rng))
+        _strands(canvas, mask, look, rng, _crop(rng), short=True)
         _volume(canvas, mask, look)
         return canvas.full(mask)
     parting = np.array({1: (-28.0, -84.0), 2: (-28.0, -86.0)}.get(look.hair_style, (0.0, -88.0)))
@@ -157,7 +185,9 @@ def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generato
     for _ in range(110):
         target = line[rng.integers(len(line))] + rng.normal(0, 1.5, 2)
         start = parting + rng.normal(0, (9, 3))
-        bend = 0.5 * (start + target) + np.array([np.sign(target[0] - start[0]) * 13, -9.0]) * rng.uniform(0.3, 1.2)
+        bend = 0.5 * (start + target) + np.array([np.sign(target[0] - start[0]) * 13, -9.0]) * rng.uniform(
+            0.3, 1.2
+        )
         curves.append(spline([start, bend, target]))
     for _ in range(110):
         k = rng.integers(2, len(outer) - 2)

@@ -94,10 +94,16 @@ def _shade(canvas: Canvas, flat: Points, look: Look, face: Plane, rng: np.random
     blush = look.skin * np.array([0.98, 0.74, 0.70], np.float32)
     for sign in (-1, 1):
         cheek = flat[80 if sign < 0 else 81]
-        canvas.lay(blush, canvas.blob(cheek[0] + 2 * sign, cheek[1] + 5, 11, 8) * face, 0.42 - 0.12 * look.male)
+        canvas.lay(
+            blush, canvas.blob(cheek[0] + 2 * sign, cheek[1] + 5, 11, 8) * face, 0.42 - 0.12 * look.male
+        )
         canvas.lay(look.light, canvas.blob(cheek[0] - 1, cheek[1] - 5, 9, 5, sign * -0.35) * face, 0.36)
         # below the cheekbone
-        canvas.lay(look.shadow, canvas.blob(sign * 42, flat[48, 1] - 6, 6, 16, sign * 0.5) * face, 0.16 + 0.12 * look.age)
+        canvas.lay(
+            look.shadow,
+            canvas.blob(sign * 42, flat[48, 1] - 6, 6, 16, sign * 0.5) * face,
+            0.16 + 0.12 * look.age,
+        )
         canvas.lay(look.shadow, canvas.blob(sign * 13, eye_y - 3, 4.5, 6) * face, 0.42)
         canvas.lay(look.shadow, canvas.blob(sign * 27, eye_y - 6, 12, 5) * face, 0.20)
         canvas.lay(look.shadow, canvas.blob(sign * 25, eye_y + 9, 9, 3) * face, 0.12 + 0.22 * look.age)
@@ -105,9 +111,11 @@ def _shade(canvas: Canvas, flat: Points, look: Look, face: Plane, rng: np.random
     canvas.lay(look.shadow, canvas.blob(0, lower + 4, 10, 2.6) * face, 0.42)
     canvas.lay(look.light, canvas.blob(-2, 0.45 * lower + 0.55 * chin + 2, 8, 5) * face, 0.34)
     for dx in (-3, 3):
-        canvas.lay(look.shadow, canvas.stroke([(dx * 0.8, flat[33, 1] + 2), (dx, flat[51, 1] - 1)], 1.6, 1.0), 0.20)
-    grain = rng.normal(0, 1, (_SIZE[0] // 4, _SIZE[1] // 4)).astype(np.float32)
-    grain = cv2.resize(cv2.GaussianBlur(grain, (0, 0), 1.2), _SIZE[::-1], interpolation=cv2.INTER_CUBIC)
+        canvas.lay(
+            look.shadow, canvas.stroke([(dx * 0.8, flat[33, 1] + 2), (dx, flat[51, 1] - 1)], 1.6, 1.0), 0.20
+        )
+    coarse = rng.normal(0, 1, (_SIZE[0] // 4, _SIZE[1] // 4)).astype(np.float32)
+    grain = cv2.resize(cv2.GaussianBlur(coarse, (0, 0), 1.2), _SIZE[::-1], interpolation=cv2.INTER_CUBIC)
     canvas.planes[:3] += grain * face * 3.0
     _spots(canvas, look, face, rng)
 
@@ -115,7 +123,10 @@ def _shade(canvas: Canvas, flat: Points, look: Look, face: Plane, rng: np.random
 def _spots(canvas: Canvas, look: Look, face: Plane, rng: np.random.Generator) -> None:
     count = int(46 * look.freckles * (1 - look.age)) + int(9 * look.age)
     for x, y, r in zip(
-        rng.normal(0, 24, count), rng.normal(20, 8 + 20 * look.age, count), rng.uniform(0.5, 0.9, count), strict=True
+        rng.normal(0, 24, count),
+        rng.normal(20, 8 + 20 * look.age, count),
+        rng.uniform(0.5, 0.9, count),
+        strict=True,
     ):
         canvas.lay(look.shadow, canvas.ellipse(x, y, r, r, 0.35) * face, 0.30)
 
@@ -128,12 +139,15 @@ def _nose(canvas: Canvas, flat: Points, look: Look) -> None:
         canvas.lay(
             look.shadow,
             canvas.stroke(
-                [(sign * 8, root[1] - 7), (sign * 5.8, root[1] + 5), (sign * 6.5, tip[1] - 8), (sign * wing_x, wing_y)],
+                np.array([(8, root[1] - 7), (5.8, root[1] + 5), (6.5, tip[1] - 8), (wing_x, wing_y)])
+                * (sign, 1),
                 5.0, 2.2, taper=(0.6, 0.6),
             ),
             depth,
         )  # fmt: skip
-    canvas.lay(look.light, canvas.stroke([(-1.2, root[1] - 4), (-1, root[1] + 10), (-1, tip[1] - 4)], 3.6, 1.4), 0.5)
+    canvas.lay(
+        look.light, canvas.stroke([(-1.2, root[1] - 4), (-1, root[1] + 10), (-1, tip[1] - 4)], 3.6, 1.4), 0.5
+    )
     canvas.lay(look.shadow, canvas.blob(0, base[1] + 1.6, wing_x * 0.75, 2.2), 0.55)
     for sign in (-1, 1):
         wing = canvas.ellipse(sign * (wing_x - 3.6), wing_y + 0.4, 4.4, 4.6, 1.5)
@@ -145,7 +159,8 @@ def _nose(canvas: Canvas, flat: Points, look: Look) -> None:
         canvas.lay(look.shadow * 0.8, canvas.stroke(crease, 1.5, 0.55), 0.62 if sign > 0 else 0.5)
         nostril = canvas.polygon(
             spline(
-                np.array([(2.4, 1.2), (3.8, -0.3), (6.8, -0.7), (8.0, 0.7), (5.8, 1.6)]) * (sign * wing_x / 13, 1)
+                np.array([(2.4, 1.2), (3.8, -0.3), (6.8, -0.7), (8.0, 0.7), (5.8, 1.6)])
+                * (sign * wing_x / 13, 1)
                 + (0, wing_y + 4.0),
                 closed=True,
             ),
@@ -153,17 +168,23 @@ def _nose(canvas: Canvas, flat: Points, look: Look) -> None:
         )
         canvas.lay(look.shadow * 0.4, nostril, 0.8)
     canvas.lay(look.light, canvas.blob(-1.4, tip[1] - 0.5, 3.2, 2.6), 0.62)
-    canvas.lay(look.shadow, canvas.stroke([(-5, base[1] - 2.2), (0, base[1] + 0.4), (5, base[1] - 2.2)], 1.2, 0.6), 0.45)
+    canvas.lay(
+        look.shadow,
+        canvas.stroke([(-5, base[1] - 2.2), (0, base[1] + 0.4), (5, base[1] - 2.2)], 1.2, 0.6),
+        0.45,
+    )
 
 
 def _eye_surround(canvas: Canvas, flat: Points, look: Look) -> None:
     for ids, outer in (((36, 37, 38, 39), -1), ((45, 44, 43, 42), 1)):
         lid = flat[list(ids)]
-        upper = spline(lid + [(0, 0.8), (0, 0), (0, 0), (0, 0)])
-        crease = spline(lid + [(outer * 2.2, 0.2), (0, -3.6), (0, -3.4), (-outer * -1.0, -2.6)])
+        upper = spline(lid + np.array([(0, 0.8), (0, 0), (0, 0), (0, 0)]))
+        crease = spline(lid + np.array([(outer * 2.2, 0.2), (0, -3.6), (0, -3.4), (outer, -2.6)]))
         skin = canvas.polygon(np.concatenate([crease, upper[::-1]]), 0.9)
         canvas.lay(0.5 * look.skin + 0.5 * look.light, skin, 0.35)
-        canvas.lay(look.shadow * 0.85, canvas.strokes([crease], 1.5 + 0.3 * look.age, 0.55, taper=(0.3, 0.2)), 0.62)
+        canvas.lay(
+            look.shadow * 0.85, canvas.strokes([crease], 1.5 + 0.3 * look.age, 0.55, taper=(0.3, 0.2)), 0.62
+        )
         # closed-lid skin under the eye opening, seen when the lid comes down
         below = flat[[36, 41, 40, 39]] if outer < 0 else flat[[45, 46, 47, 42]]
         ball = canvas.polygon(np.concatenate([upper, spline(below)[::-1]]), 0.7)
@@ -178,8 +199,12 @@ def _stubble(canvas: Canvas, flat: Points, look: Look, face: Plane, rng: np.rand
     jaw = flat[2:15]
     line = np.array([(44, 36), (33, 48), (17, 44), (0, 41), (-17, 44), (-33, 48), (-44, 36)], dtype=float)
     mouth = canvas.full(canvas.polygon(spline(flat[48:60], closed=True), 1.0))
-    zone = canvas.polygon(np.concatenate([jaw, line]), 3.5) * face * (1 - 0.9 * mouth)
-    grain = cv2.GaussianBlur(rng.uniform(0.4, 1.0, _SIZE).astype(np.float32), (0, 0), 0.7)
+    zone = (
+        canvas.polygon(np.concatenate([jaw, line]), 3.5)
+        * face
+        * np.asarray(1 - 0.9 * mouth, dtype=np.float32)
+    )
+    grain = np.asarray(cv2.GaussianBlur(rng.uniform(0.4, 1.0, _SIZE), (0, 0), 0.7), dtype=np.float32)
     tone = 0.55 * look.hair + 0.45 * look.shadow
     canvas.lay(tone, zone * grain, 0.46 * look.stubble)
 
@@ -199,6 +224,11 @@ def _brows(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator) -
             i = int(at * (len(middle) - 1))
             root = middle[i] + (0, half[i, 0] * rng.uniform(-0.8, 1.0))
             length = (2.5 + 1.5 * look.male) * rng.uniform(0.7, 1.2)
-            lean = np.array([-inwards * np.interp(at, (0, 0.75, 1), (1.0, 0.8, 0.25)), np.interp(at, (0, 0.4, 1), (0.45, -0.15, -0.75))])
+            lean = np.array(
+                [
+                    -inwards * np.interp(at, (0, 0.75, 1), (1.0, 0.8, 0.25)),
+                    np.interp(at, (0, 0.4, 1), (0.45, -0.15, -0.75)),
+                ]
+            )
             hairs.append(np.array([root, root + 0.5 * length * lean, root + length * lean]))
         canvas.lay(look.brow * 0.8, canvas.strokes(hairs, 0.7, 0.25), 0.75)
