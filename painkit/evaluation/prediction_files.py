@@ -120,8 +120,10 @@ def _read_csv(file: Path) -> pd.DataFrame:
         with warnings.catch_warnings():
             # pandas only warns when it drops what a line has too much.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
+            # The header is read as a row, since pandas would rename a column that stands twice.
+            rows = pd.read_csv(
                 file,
+                header=None,
                 dtype=str,
                 keep_default_na=False,
                 index_col=False,
@@ -135,7 +137,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
             where=file,
             expected=f"UTF-8 with a header line naming {', '.join(REQUIRED)}",
         ) from error
-    return table.rename(columns=lambda name: str(name).strip())
+    return rows.iloc[1:].set_axis(rows.iloc[0].str.strip().tolist(), axis=1).reset_index(drop=True)
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:
