@@ -25,7 +25,28 @@ SAMPLE_NAME = re.compile(
 FPS, FRAMES_PER_VIDEO = 25, 138
 #: Subjects often excluded because they show no reaction to the heat.
 NON_REACTIVE = frozenset(
-    ["082315_w_60", "082414_m_64", "082909_m_47", "083009_w_42", "083013_w_47", "083109_m_60", "083114_w_55", "091914_m_46", "092009_m_54", "092014_m_56", "092509_w_51", "092714_m_64", "100514_w_51", "100914_m_39", "101114_w_37", "101209_w_61", "101809_m_59", "101916_m_40", "111313_m_64", "120614_w_61"]
+    {
+        "082315_w_60",
+        "082414_m_64",
+        "082909_m_47",
+        "083009_w_42",
+        "083013_w_47",
+        "083109_m_60",
+        "083114_w_55",
+        "091914_m_46",
+        "092009_m_54",
+        "092014_m_56",
+        "092509_w_51",
+        "092714_m_64",
+        "100514_w_51",
+        "100914_m_39",
+        "101114_w_37",
+        "101209_w_61",
+        "101809_m_59",
+        "101916_m_40",
+        "111313_m_64",
+        "120614_w_61",
+    }
 )
 _COLUMNS = ("subject_id", "subject_name", "class_id", "class_name", "sample_id", "sample_name")
 _HOLDS = "starting_point/samples.csv and video/ of BioVid part A"
@@ -45,8 +66,9 @@ def read_biovid(
     part : str
         "A" (heat pain) or "D" (posed expressions).
     table : path, optional
-        Part D has no index of its own: a CSV file with the columns subject, class, path (of the video, relative
-        to `root`). Also taken for part A, in place of and in the format of ``starting_point/samples.csv``.
+        Index of the videos. Part A: ``starting_point/samples.csv`` (TAB separated) unless given. Part D has
+        none of its own: a CSV file with the columns subject, class, path (of the video, relative to
+        `root`); ``videos.csv`` in `root` unless given.
 
     Returns
     -------
@@ -62,15 +84,16 @@ def read_biovid(
     """
     folder = existing_folder(root, _HOLDS if part == "A" else "the videos of BioVid part D")
     if part == "A":
-        sequences, notes = _part_a(folder, None if table is None else Path(table)), (_NOTE, _NOTE_LENGTH)
+        sequences = _part_a(folder, None if table is None else Path(table))
     elif part == "D":
-        if table is None:
+        path = folder / "videos.csv" if table is None else Path(table)
+        if not path.is_file():
             raise PainkitError(
                 "part D needs a table of its videos",
-                where=folder,
-                expected="table=CSV file with the columns subject, class, path",
+                where=path,
+                expected="a CSV file with the columns subject, class, path",
             )
-        sequences, notes = _part_d(Path(table)), (_NOTE,)
+        sequences = _part_d(path)
     else:
         raise PainkitError(f"BioVid part {part!r} is not read", expected="A or D")
     findings: list[Finding] = [
@@ -89,7 +112,7 @@ def read_biovid(
         landmarks=np.empty((0, 66, 2), np.float32),
         findings=findings_table(findings),
         fingerprint=content_digest(part, subjects, sequences),
-        notes=notes,
+        notes=(_NOTE, _NOTE_LENGTH) if part == "A" else (_NOTE,),
     )
 
 

@@ -1,8 +1,8 @@
 """Parsed cohorts kept on disk, so that the second open takes a moment.
 
 One folder per source holds Parquet tables and one npy array under the digest of the source's listing
-(`painkit.data.tree.listing_digest`). It is renamed into place when whole, with the digest of every file in it:
-a half-written or damaged cache is noticed and built again.
+(`painkit.data.tree.listing_digest`). It is renamed into place when whole, with digests of its files: a
+half-written or damaged cache is noticed and built again.
 """
 
 from __future__ import annotations

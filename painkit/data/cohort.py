@@ -207,7 +207,8 @@ class Cohort:
 
     def __repr__(self) -> str:
         kind = "simulated cohort" if self.simulated else f"cohort {self.name}"
-        return f"<{kind}: {len(self.subjects)} subjects, {len(self.sequences)} sequences, {len(self.frames)} frames>"
+        counts = (f"{len(getattr(self, name))} {name}" for name in ("subjects", "sequences", "frames"))
+        return f"<{kind}: {', '.join(counts)}>"
 
 
 def content_digest(*parts: str | pd.DataFrame | NDArray[np.float32]) -> str:

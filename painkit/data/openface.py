@@ -45,7 +45,7 @@ def read_openface(root: str | os.PathLike[str], *, min_confidence: float = 0.0) 
     -------
     Cohort
         Units on OpenFace's scale of 0 to 5. `pspi` and AU43 are proxies, as its `notes` say; NaN where a unit
-        that they need is not in the file. Rows with success 0 carry numbers in the file; here they are masked.
+        that they need is not in the file. Rows with success 0 carry numbers; they are masked.
 
     Raises
     ------

@@ -34,8 +34,8 @@ _NO_43 = "AU43 (eyes closed) is missing: these files have no column for it."
 def read_pyfeat(root: str | os.PathLike[str], *, min_score: float = 0.0) -> Cohort:
     """Read one Fex CSV file, or every one below a folder.
 
-    A file is a sequence, called like the file; a file about several inputs (column ``input``) has one sequence
-    for each. The subject is what a column ``subject`` says, else the file's folder, else the file.
+    A file is a sequence, called like the file; a file about several inputs (column ``input``) has one
+    sequence for each. The subject is what a column ``subject`` says, else the file's folder, else the file.
 
     Parameters
     ----------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -62,9 +64,10 @@ def read_csv(path: Path, *, required: Iterable[str] = (), sep: str = ",") -> pd.
         When the file cannot be read as a table, or a required column is missing.
     """
     try:
+        data = path.read_bytes()
         with warnings.catch_warnings(action="error"):  # pandas only warns of rows that are too long
             table = pd.read_csv(
-                path,
+                io.BytesIO(data),
                 sep=sep,
                 dtype="str",
                 skipinitialspace=True,
@@ -72,11 +75,21 @@ def read_csv(path: Path, *, required: Iterable[str] = (), sep: str = ",") -> pd.
                 keep_default_na=False,
                 na_values=[""],
             )
-    except (OSError, ValueError, OverflowError, Warning) as error:
+        # pandas fills a row that is too short: a file that was cut off would go unseen.
+        last = data.rstrip().rsplit(b"\n", 1)[-1].decode()
+        n_fields = len(next(csv.reader([last], delimiter=sep), []))
+    except (OSError, ValueError, OverflowError, Warning, csv.Error) as error:
         reason = " ".join(str(error).split())
         raise PainkitError(
             f"could not be read as a table: {reason}", where=path, expected="a CSV file"
         ) from error
+    if len(table) and n_fields < len(table.columns) and '"' not in last:
+        raise PainkitError(
+            f"the last row ends after {n_fields} of {len(table.columns)} fields",
+            where=path,
+            line=data.rstrip().count(b"\n") + 1,
+            expected="a whole file",
+        )
     table.columns = [str(name).strip() for name in table.columns]
     wanted = list(required)
     absent = [name for name in wanted if name not in table.columns]

@@ -220,7 +220,7 @@ class _Reading:
                 black[rows[i]] = verdict
         assumed = self._assumed_black(frames)
         black |= assumed
-        for row in np.flatnonzero(black):
+        for row in np.flatnonzero(black).tolist():
             path: str | None = f"{self.root}/{frames['image'].iloc[row]}"
             why = "the image is black"
             if assumed[row]:
@@ -243,7 +243,7 @@ class _Reading:
     def _compare_pspi(self, frames: pd.DataFrame) -> None:
         again = prkachin_solomon(frames)
         stored = frames["pspi"].to_numpy()
-        for row in np.flatnonzero(np.abs(again - stored) > 1e-6):  # NaN, not coded, compares false
+        for row in np.flatnonzero(np.abs(again - stored) > 1e-6).tolist():  # NaN, not coded, compares false
             message = f"PSPI is stored as {stored[row]:g}; the action units give {again[row]:g}"
             self.findings.append(("pspi_mismatch", *_frame_name(frames, row), None, message))
 

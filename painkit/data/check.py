@@ -1,0 +1,316 @@
+"""Comparing a folder with its manifest: every finding, and whether the copy can be used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from painkit.data.biovid import read_biovid
+from painkit.data.check_files import check_predictions, check_weights
+from painkit.data.cohort import Cohort
+from painkit.data.ferplus import USAGES, read_ferplus
+from painkit.data.images import read_image
+from painkit.data.manifests import Manifest, manifest
+from painkit.data.simulated_tree import read_simulated
+from painkit.data.tables import FINDING_COLUMNS, Finding
+from painkit.data.tree import existing_folder, list_files
+from painkit.data.unbc import MARKER, read_unbc
+from painkit.errors import PainkitError
+
+__all__ = ["CheckReport", "check"]
+
+#: Counts and findings of one check.
+Outcome = tuple[dict[str, int], list[Finding]]
+_IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
+
+
+@dataclass(frozen=True, eq=False)
+class CheckReport:
+    """What a check found.
+
+    Attributes
+    ----------
+    name : str
+    root : str
+    counts : DataFrame
+        what, expected (missing where the manifest names no number), found.
+    findings : DataFrame
+        severity ("error": the copy cannot be used; "warning"), kind, subject, sequence, frame, path, message.
+    """
+
+    name: str
+    root: str
+    counts: pd.DataFrame
+    findings: pd.DataFrame
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing stands in the way of reading the copy and learning from it."""
+        return not (self.findings["severity"] == "error").any()
+
+    def to_json(self) -> str:
+        """The report for machines: name, root, usable, counts, findings."""
+        return json.dumps(
+            {
+                "name": self.name,
+                "root": self.root,
+                "usable": self.usable,
+                "counts": json.loads(self.counts.to_json(orient="records")),
+                "findings": json.loads(self.findings.to_json(orient="records")),
+            },
+            indent=1,
+        )
+
+    def __str__(self) -> str:
+        head = f"{self.name} in {self.root}: {'usable' if self.usable else 'NOT usable'}"
+        tables = [self.counts.to_string(index=False, na_rep="-")]
+        if len(self.findings):
+            tables.append(self.findings.to_string(index=False, na_rep="-"))
+        return "\n\n".join([head, *tables, f"{len(self.findings)} findings"])
+
+    def _repr_html_(self) -> str:
+        verdict = "usable" if self.usable else "not usable"
+        tables = (t.to_html(index=False, na_rep="-") for t in (self.counts, self.findings))
+        head = f"<p><strong>{escape(self.name)}</strong> in {escape(self.root)}: {verdict}</p>"
+        return head + "".join(tables)
+
+
+def check(name: str, root: str | os.PathLike[str], *, progress: bool = True, jobs: int = 2) -> CheckReport:
+    """Compare a folder with a manifest.
+
+    Every image is decoded, and images and landmarks are compared with each other for duplicates.
+
+    Parameters
+    ----------
+    name : str
+        Of a manifest (`painkit.data.manifests.manifests`).
+    root : path
+    progress : bool
+        Show a progress bar when on a terminal.
+    jobs : int
+        Threads.
+
+    Raises
+    ------
+    PainkitError
+        Only for a name that no manifest has; all that is wrong with the folder is in the report.
+    """
+    card = manifest(name)
+    expected = dict(card.counts)
+    findings: list[Finding] = []
+    fatal: list[Finding] = []
+    counts: dict[str, int] = {}
+    try:
+        if card.variants:
+            expected |= card.variants.get(_profile(Path(root)), {})
+        counts, findings = _CHECKS[name](card, Path(root), progress, jobs)
+    except PainkitError as error:
+        fatal.append(("unreadable", None, None, None, error.where or str(root), str(error)))
+    for what, number in expected.items():
+        found = counts.get(what)
+        if found is not None and found != number:
+            message = f"{found:,} {what}, the manifest has {number:,}"
+            # Part of a data set can be learned from; none of it cannot.
+            rest = fatal if not found and what != "black frames" else findings
+            rest.append(("counts", None, None, None, None, message))
+    columns = {
+        "what": list(dict.fromkeys([*expected, *counts])),
+    }
+    table = pd.DataFrame(
+        {
+            **columns,
+            "expected": pd.array([expected.get(what) for what in columns["what"]], dtype="Int64"),
+            "found": pd.array([counts.get(what) for what in columns["what"]], dtype="Int64"),
+        }
+    )
+    return CheckReport(name, str(root), table, _with_severity(fatal, findings))
+
+
+def _with_severity(fatal: list[Finding], findings: list[Finding]) -> pd.DataFrame:
+    rows = [("error", *finding) for finding in fatal] + [("warning", *finding) for finding in findings]
+    table = pd.DataFrame(rows, columns=["severity", *FINDING_COLUMNS])
+    return table.astype({name: "str" for name in table.columns if name != "frame"} | {"frame": "Int64"})
+
+
+def _profile(root: Path) -> str:
+    try:
+        return str(json.loads((root / MARKER).read_bytes()).get("profile"))
+    except (OSError, ValueError, AttributeError):
+        return ""  # The reader tells what is wrong with the marker.
+
+
+def _rows(findings: pd.DataFrame) -> list[Finding]:
+    plain = findings.astype("object").where(findings.notna(), None)
+    return [tuple(row) for row in plain.itertuples(index=False)]
+
+
+def _check_frames(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
+    reader = read_simulated if card.kind == "simulated" else read_unbc
+    cohort = reader(root, cache=False, progress=progress, jobs=jobs)
+    findings = _rows(cohort.findings)
+    told = {finding[4] for finding in findings}
+    frames = cohort.frames
+    rows = np.flatnonzero(frames["image"].notna() & ~frames["black"])
+    keys = list(frames[["subject", "sequence", "frame"]].itertuples(index=False, name=None))
+    paths = [f"{cohort.root}/{path}" for path in frames["image"].iloc[rows]]
+    owners = [keys[row] for row in rows]
+    findings += (found for found in _image_findings(paths, owners, progress, jobs) if found[4] not in told)
+    findings += _repeated_landmarks(cohort, keys)
+    counts = {
+        "subjects": len(cohort.subjects),
+        "sequences": len(cohort.sequences),
+        "frames": len(frames),
+        "black frames": int(frames["black"].sum()),
+        "images": int(frames["image"].notna().sum()),
+        "tracked frames": int(frames["tracked"].sum()),
+        "labelled frames": int(frames["pspi"].notna().sum()),
+    }
+    if not counts["labelled frames"]:
+        raise PainkitError("no frame has a PSPI", where=root, expected="Frame_Labels/PSPI")
+    return counts, findings
+
+
+def _image_findings(
+    paths: list[str], owners: list[tuple[str | None, str | None, int | None]], progress: bool, jobs: int
+) -> Iterator[Finding]:
+    """Decode every image; tell damaged ones, and those whose file is the same as an earlier one."""
+    first: dict[bytes, str] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        looked = tqdm(
+            pool.map(_decode, paths),
+            total=len(paths),
+            desc="images",
+            disable=None if progress else True,
+            leave=False,
+        )
+        for path, owner, result in zip(paths, owners, looked, strict=True):
+            if isinstance(result, PainkitError):
+                yield ("unreadable", *owner, path, str(result.what))
+            elif first.setdefault(result, path) != path:
+                yield ("duplicate", *owner, path, f"the file is the same as {first[result]}")
+
+
+def _decode(path: str) -> bytes | PainkitError:
+    try:
+        read_image(path, gray=True)
+        return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).digest()
+    except PainkitError as error:
+        return error
+    except OSError as error:
+        return PainkitError(f"could not be read: {error.strerror or error}", where=path)
+
+
+def _repeated_landmarks(cohort: Cohort, keys: list[tuple[str, str, int]]) -> Iterator[Finding]:
+    first: dict[bytes, tuple[str, str, int]] = {}
+    for row in np.flatnonzero(cohort.frames["tracked"]).tolist():
+        earlier = first.setdefault(cohort.landmarks[row].tobytes(), keys[row])
+        if earlier != keys[row]:
+            subject, sequence, frame = earlier
+            message = f"the landmarks are the same as of frame {frame} of {subject}/{sequence}"
+            yield ("duplicate", *keys[row], None, message)
+
+
+def _check_videos(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
+    cohort = read_biovid(root, part=card.name[-1].upper())
+    findings = _rows(cohort.findings)
+    paths = {}
+    for subject, sequence, video in cohort.sequences[["subject", "sequence", "video"]].itertuples(
+        index=False
+    ):
+        if (root / video).is_file():
+            paths[str(root / video)] = (subject, sequence, None)
+    if not paths:
+        raise PainkitError("not one of the listed videos is there", where=root)
+    findings += _same_files(paths)
+    return {
+        "subjects": len(cohort.subjects),
+        "videos": len(cohort.sequences),
+        "videos there": len(paths),
+    }, findings
+
+
+def _same_files(paths: Mapping[str, tuple[str, str, None]]) -> Iterator[Finding]:
+    """Tell empty files, and files equal to an earlier one; only files of one size need reading."""
+    by_size: dict[int, list[str]] = {}
+    for path in paths:
+        by_size.setdefault(os.stat(path).st_size, []).append(path)
+    for path in by_size.pop(0, []):
+        yield ("unreadable", *paths[path], path, "the file is empty")
+    for group in by_size.values():
+        first: dict[bytes, str] = {}
+        for path in group if len(group) > 1 else ():
+            with open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+            if first.setdefault(digest, path) != path:
+                yield ("duplicate", *paths[path], path, f"the file is the same as {first[digest]}")
+
+
+def _check_ferplus(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
+    images = read_ferplus(root, cache=False, progress=progress)
+    kept, _ = images.majority()
+    counts = {"rows": len(images) + images.dropped, "rows without a name": images.dropped}
+    counts |= {f"majority {usage}": int((kept.usage == usage).sum()) for usage in USAGES}
+    findings: list[Finding] = []
+    if images.pixels is None:
+        findings.append(
+            ("missing", None, None, None, str(root / "fer2013.csv"), "there are votes but no images")
+        )
+        return counts, findings
+    first: dict[bytes, int] = {}
+    path = str(root / "fer2013.csv")
+    for row, pixels in zip(images.rows.tolist(), images.images(), strict=True):
+        if np.ptp(pixels) == 0:
+            findings.append(("black", None, None, row, path, f"line {row + 2}: the image is blank"))
+        elif first.setdefault(pixels.tobytes(), row) != row:
+            message = f"line {row + 2}: the image is the same as in line {first[pixels.tobytes()] + 2}"
+            findings.append(("duplicate", None, None, row, path, message))
+    return counts, findings
+
+
+def _check_identities(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
+    folder = existing_folder(root, "a folder of face images for each identity")
+    listing = {identity: files for identity, files in list_files(folder, jobs).items() if identity}
+    paths = [
+        (identity, f"{folder}/{identity}/{name}")
+        for identity, files in sorted(listing.items())
+        for name, _, _ in files
+        if name.lower().endswith(_IMAGE_ENDINGS)
+    ]
+    if not paths:
+        raise PainkitError("no image was found", where=folder, expected="IDENTITY/*.jpg or *.png")
+    owners: list[tuple[str | None, str | None, int | None]] = [
+        (identity, None, None) for identity, _ in paths
+    ]
+    findings = list(_image_findings([path for _, path in paths], owners, progress, jobs))
+    return {"identities": len({identity for identity, _ in paths}), "images": len(paths)}, findings
+
+
+def _check_weights(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
+    return check_weights(root, [layout.path for layout in card.layout])
+
+
+def _check_predictions(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
+    return check_predictions(root, card.counts["subjects"])
+
+
+_CHECKS: dict[str, Callable[[Manifest, Path, bool, int], Outcome]] = {
+    "unbc": _check_frames,
+    "simulated": _check_frames,
+    "biovid-a": _check_videos,
+    "biovid-d": _check_videos,
+    "ferplus": _check_ferplus,
+    "casia-webface": _check_identities,
+    "vgg-face": _check_weights,
+    "face-verification": _check_weights,
+    "painregression": _check_predictions,
+}

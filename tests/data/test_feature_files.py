@@ -1,0 +1,187 @@
+"""OpenFace and py-feat files, real and hand-made."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from painkit.data import load
+from painkit.errors import PainkitError
+
+KEPT = [k for k in range(68) if k not in (60, 64)]
+
+
+def raw(path):
+    with open(path, newline="") as file:
+        rows = list(csv.reader(file, skipinitialspace=True))
+    return [name.strip() for name in rows[0]], rows[1:]
+
+
+def test_real_openface_file(shared):
+    path = shared / "real/openface/OpenFace_Test.csv"
+    cohort = load("openface", path)
+    header, rows = raw(path)
+    assert len(cohort.frames) == len(rows) == 100
+    column = {name: k for k, name in enumerate(header)}
+    for i in (0, 57, 99):
+        xy = [[float(rows[i][column[f"{axis}_{k}"]]) for axis in "xy"] for k in KEPT]
+        np.testing.assert_array_equal(cohort.landmarks[i], np.array(xy, np.float32))
+        au = {n: float(rows[i][column[f"AU{n:02d}_r"]]) for n in (4, 6, 7, 9, 10)}
+        pspi = au[4] + max(au[6], au[7]) + max(au[9], au[10]) + float(rows[i][column["AU45_c"]])
+        assert cohort.frames["pspi"].iloc[i] == pytest.approx(pspi)
+        assert cohort.frames["AU12"].iloc[i] == float(rows[i][column["AU12_r"]])
+    assert cohort.frames["frame"].tolist() == list(range(1, 101))
+    assert any("proxy" in note and "AU45" in note for note in cohort.notes)
+    assert "proxy" in str(cohort.summary())
+
+
+def test_real_pyfeat_file(shared):
+    path = shared / "real/openface/Feat_Test.csv"
+    cohort = load("pyfeat", path)
+    header, (row,) = raw(path)
+    column = {name: k for k, name in enumerate(header)}
+    xy = [[float(row[column[f"{axis}_{k}"]]) for axis in "xy"] for k in KEPT]
+    np.testing.assert_array_equal(cohort.landmarks[0], np.array(xy, np.float32))
+    assert cohort.frames["AU43"].iloc[0] == float(row[column["AU43"]])
+    assert cohort.frames["frame"].tolist() == [0]
+    assert np.isnan(cohort.frames["pspi"].iloc[0])
+    assert any("PSPI is missing" in note for note in cohort.notes)
+
+
+def test_each_is_refused_by_the_other_reader(shared):
+    with pytest.raises(PainkitError, match=r"Feat_Test\.csv, line 1: has no column success"):
+        load("openface", shared / "real/openface/Feat_Test.csv")
+
+
+def table(columns, rows, separator=", "):
+    names = [*columns, *(f"{axis}_{k}" for axis in "xy" for k in range(68))]
+    lines = [separator.join(names)]
+    for row in rows:
+        points = [f"{100 + k}" for k in range(68)] + [f"{200 + k}" for k in range(68)]
+        lines.append(separator.join([*map(str, row), *points]))
+    return "\n".join(lines) + "\n"
+
+
+OPENFACE = ["frame", "face_id", "timestamp", "confidence", "success"]
+OPENFACE += [f"AU{n:02d}_r" for n in (4, 6, 7, 9, 10, 45)]
+
+
+@pytest.mark.parametrize("separator", [",", ", "])
+def test_failed_frames_are_masked_and_counted(tmp_path, separator):
+    rows = [
+        (1, 0, 0.00, 0.98, 1, 1, 2, 3, 0, 1, 2),
+        (2, 0, 0.04, 0.20, 0, 5, 5, 5, 5, 5, 5),
+        (3, 0, 0.08, 0.98, 1, 1, "-nan(ind)", 0, 0, 1, 0.5),
+        (4, 0, 0.12, 0.50, 1, 0, 0, 0, 0, 0, 0),
+    ]
+    (tmp_path / "p1").mkdir()
+    (tmp_path / "p1" / "walk.csv").write_text(table(OPENFACE, rows, separator))
+    cohort = load("openface", tmp_path, min_confidence=0.4)
+    frames = cohort.frames
+    assert cohort.sequences[["subject", "sequence", "n_frames"]].iloc[0].tolist() == ["p1", "walk", 4]
+    assert frames["tracked"].tolist() == [True, False, True, True]
+    assert np.isnan(cohort.landmarks[1]).all()
+    assert frames.iloc[1].filter(regex="^AU").isna().all()
+    # Without AU45_c the proxy is AU45_r of at least 1: 1 + max(2, 3) + max(0, 1) + 1.
+    assert frames["pspi"].iloc[0] == 6
+    assert frames["pspi"].iloc[[1, 2]].isna().all()
+    assert cohort.findings["message"].tolist() == [
+        "tracking failed in 1 of 4 frames; their landmarks are masked"
+    ]
+
+
+def test_surest_of_several_faces_and_order(tmp_path):
+    rows = [
+        (2, 0, 0, 0.6, 1, 0, 0, 0, 0, 0, 0),
+        (1, 0, 0, 0.9, 0, 1, 0, 0, 0, 0, 0),
+        (1, 1, 0, 0.7, 1, 2, 0, 0, 0, 0, 0),
+        (1, 2, 0, 0.5, 1, 3, 0, 0, 0, 0, 0),
+    ]
+    path = tmp_path / "two.csv"
+    path.write_text(table(OPENFACE, rows))
+    cohort = load("openface", path)
+    assert cohort.frames["frame"].tolist() == [1, 2]
+    assert cohort.frames["AU4"].tolist() == [2, 0]
+    assert cohort.findings["kind"].tolist() == ["duplicate"]
+
+
+def test_pyfeat_inputs_failures_and_missing_unit(tmp_path):
+    rows = [(0, 0.99, 0.5, r"C:\v\a.mp4"), (1, "", 0.7, r"C:\v\a.mp4"), (0, 0.9, 0.1, "/v/b.png")]
+    (tmp_path / "fex.csv").write_text(table(["frame", "FaceScore", "AU04", "input"], rows, ","))
+    cohort = load("pyfeat", tmp_path)
+    assert cohort.sequences["sequence"].tolist() == ["fex/a", "fex/b"]
+    assert cohort.frames["tracked"].tolist() == [True, False, True]
+    assert cohort.frames["AU4"].fillna(-1).tolist() == [0.5, -1, 0.1]
+    assert cohort.frames["AU43"].isna().all()
+    assert any(note.startswith("AU43 (eyes closed) is missing") for note in cohort.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "could not be read as a table"),
+        ("frame,success\n1,1\n", r"line 1: has no column x_0"),
+        (table(OPENFACE, []), "has no row"),
+        (table(OPENFACE, [("x", 0, 0, 1, 1, *[0] * 6)]), "line 2: frame is 'x'"),
+        (table(OPENFACE, [(1.5, 0, 0, 1, 1, *[0] * 6)]), "line 2: the frame is '1.5'"),
+        (
+            table(OPENFACE, [(1, 0, 0, 1, 1, *[0] * 6), (2, 0, 0, 1, 1, "huh", *[0] * 5)]),
+            "line 3: AU04_r is 'huh'",
+        ),
+        (
+            table(OPENFACE, [(1, 0, 0, 1, 1, *[0] * 6)])[:-300],
+            "line 2: the last row ends after 88 of 147 fields",
+        ),
+        ("\x00\xff\xfe", "could not be read as a table|no column"),
+    ],
+)
+def test_damaged_tables(tmp_path, content, told):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(PainkitError, match=told):
+        load("openface", path)
+
+
+def test_wrong_places(tmp_path):
+    with pytest.raises(PainkitError, match="does not exist"):
+        load("openface", tmp_path / "no")
+    with pytest.raises(PainkitError, match="holds no CSV file"):
+        load("pyfeat", tmp_path)
+    with pytest.raises(PainkitError, match="no file or folder was given"):
+        load("openface")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "same.csv").write_text(
+            table(["subject", *OPENFACE], [("s", 1, 0, 0, 1, 1, *[0] * 6)])
+        )
+    with pytest.raises(PainkitError, match="two recordings are called s/same"):
+        load("openface", tmp_path)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    content=st.one_of(
+        st.binary(max_size=300),
+        st.text('frame,success,x_0,"\n\r\t 01.e+-nan;', max_size=200).map(str.encode),
+        st.tuples(st.integers(0, 2000), st.binary(min_size=1, max_size=8)).map(
+            lambda cut: (
+                lambda whole: (
+                    whole[: cut[0] % len(whole)] + cut[1] + whole[cut[0] % len(whole) + len(cut[1]) :]
+                )
+            )(table(OPENFACE, [(1, 0, 0, 1, 1, *[0] * 6)] * 2).encode())
+        ),
+    ),
+    name=st.sampled_from(["openface", "pyfeat"]),
+)
+def test_any_bytes_give_a_cohort_or_a_painkit_error(tmp_path_factory, content, name):
+    path = tmp_path_factory.getbasetemp() / "fuzz.csv"
+    path.write_bytes(content)
+    try:
+        cohort = load(name, path)
+    except PainkitError:
+        return
+    assert len(cohort.frames) == len(cohort.landmarks)

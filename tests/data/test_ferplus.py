@@ -1,0 +1,161 @@
+"""FER+ votes and FER2013 images."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from painkit.data import load
+from painkit.data.ferplus import EMOTIONS, VOTES
+from painkit.errors import PainkitError
+
+HEADER = "Usage,Image name," + ",".join(VOTES) + "\n"
+
+
+def published_majority(votes):
+    """The loop of the published code, number by number; None where it leaves the image out."""
+    raw = [float(v) for v in votes]
+    for i in range(len(raw)):
+        if raw[i] < 1.0 + sys.float_info.epsilon:
+            raw[i] = 0.0
+    top = max(raw)
+    winner = raw.index(top) if top > 0.5 * sum(raw) else len(raw) - 2
+    return winner if winner < 8 else None
+
+
+def test_real_votes_give_the_published_counts(shared):
+    images = load("ferplus", shared / "real/FERPlus")
+    assert (len(images), images.dropped) == (35_714, 173)
+    kept, label = images.majority()
+    counts = [int((kept.usage == usage).sum()) for usage in ("Training", "PublicTest", "PrivateTest")]
+    assert counts == [25_060, 3_199, 3_153]
+    with open(shared / "real/FERPlus/fer2013new.csv", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    slow = [
+        (k, published_majority(row[2:]))
+        for k, row in enumerate(rows)
+        if row[1] and published_majority(row[2:]) is not None
+    ]
+    assert [k for k, _ in slow] == kept.rows.tolist()
+    assert [winner for _, winner in slow] == label.tolist()
+    with pytest.raises(PainkitError, match="votes but no images"):
+        images.images(0)
+    assert "25,060" not in repr(images)
+    assert "votes only" in str(images.summary())
+
+
+def write(root, n=6, blank=(2,)):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (n, 48, 48), dtype=np.uint8)
+    usage = ["Training"] * (n - 2) + ["PublicTest", "PrivateTest"]
+    votes = np.zeros((n, 10), int)
+    votes[np.arange(n), np.arange(n) % 10] = 8
+    root.mkdir(exist_ok=True)
+    with open(root / "fer2013new.csv", "w") as file:
+        file.write(HEADER)
+        for k in range(n):
+            name = "" if k in blank else f"fer{k + 7:07d}.png"
+            file.write(f"{usage[k]},{name},{','.join(map(str, votes[k]))}\n")
+    with open(root / "fer2013.csv", "w") as file:
+        file.write("emotion,pixels,Usage\n")
+        for k in range(n):
+            file.write(f"0,{' '.join(map(str, pixels[k].ravel()))},{usage[k]}\n")
+    return pixels, votes
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_images_are_joined_by_row(tmp_path, cache, private_cache):
+    pixels, votes = write(tmp_path)
+    images = load("ferplus", tmp_path, cache=cache)
+    rows = [0, 1, 3, 4, 5]
+    assert (images.rows.tolist(), images.dropped) == (rows, 1)
+    np.testing.assert_array_equal(images.votes, votes[rows])
+    np.testing.assert_array_equal(images.images(), pixels[rows])
+    np.testing.assert_array_equal(images.images(2), pixels[3])
+    np.testing.assert_array_equal(images.take([4, 0]).images(), pixels[[5, 0]])
+    assert images.majority()[1].tolist() == rows
+    assert len(list(private_cache.rglob("*.npy"))) == int(cache)
+
+
+def test_cached_images_are_reread_when_the_file_changes_or_the_cache_is_cut(tmp_path, private_cache):
+    pixels, _ = write(tmp_path)
+    load("ferplus", tmp_path)
+    (kept,) = private_cache.rglob("*.npy")
+    kept.write_bytes(kept.read_bytes()[:5000])
+    np.testing.assert_array_equal(load("ferplus", tmp_path).images(0), pixels[0])
+    path = tmp_path / "fer2013.csv"
+    text = path.read_text().replace(f"0,{pixels[0, 0, 0]} ", "0,7 ", 1)
+    path.write_text(text)
+    os.utime(path, ns=(1, 1))
+    assert load("ferplus", tmp_path).images(0)[0, 0] == 7
+
+
+def test_shares_of_votes(tmp_path):
+    write(tmp_path, n=10, blank=())
+    shares = load("ferplus", tmp_path).distribution()
+    np.testing.assert_array_equal(shares[:8], np.eye(8))
+    assert np.isnan(shares[8:]).all()  # only votes for unknown, only for no face
+    assert EMOTIONS[0] == "neutral"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("fer2013new.csv", ",8,", ",-8,", r"fer2013new\.csv, line 2: neutral has '-8' votes"),
+        ("fer2013new.csv", ",8,", ",x,", "line 2: neutral has 'x' votes"),
+        ("fer2013new.csv", "Training", "Trainig", "line 2: Usage is 'Trainig'"),
+        ("fer2013new.csv", "neutral", "calm", "has no column neutral"),
+        ("fer2013.csv", "Training", "PublicTest", "line 2: Usage differs"),
+        ("fer2013.csv", "0,", "0,999 ", r"fer2013\.csv, line 2: the row is damaged"),
+        ("fer2013.csv", "pixels", "pixel", "line 1: the header differs"),
+        ("fer2013.csv", "PrivateTest", "PrivateTest\n0,0,Training", "line 8: more rows"),
+    ],
+)
+def test_damaged_files(tmp_path, name, old, new, told):
+    write(tmp_path)
+    path = tmp_path / name
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(PainkitError, match=told):
+        load("ferplus", tmp_path)
+
+
+def test_cut_file_and_wrong_place(tmp_path):
+    write(tmp_path)
+    path = tmp_path / "fer2013.csv"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(PainkitError, match="line 4: the row is damaged"):
+        load("ferplus", tmp_path)
+    path.write_bytes(b"\n".join(whole.split(b"\n")[:4]))
+    with pytest.raises(PainkitError, match="line 5: ends after 3 rows"):
+        load("ferplus", tmp_path)
+    (tmp_path / "fer2013new.csv").unlink()
+    with pytest.raises(PainkitError, match=r"fer2013new\.csv: could not be read"):
+        load("ferplus", tmp_path)
+    with pytest.raises(PainkitError, match="is a file"):
+        load("ferplus", path)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    votes=st.one_of(
+        st.just(None), st.binary(max_size=150), st.text("Training,fer0.png,0123\n", max_size=150)
+    ),
+    pixels=st.one_of(st.binary(max_size=150), st.text("0,1 2 Training\n", max_size=150)),
+)
+def test_any_bytes_give_images_or_a_painkit_error(tmp_path_factory, votes, pixels):
+    root = tmp_path_factory.getbasetemp() / "ferfuzz"
+    write(root)
+    if votes is not None:
+        body = votes if isinstance(votes, bytes) else votes.encode()
+        (root / "fer2013new.csv").write_bytes(HEADER.encode() + body)
+    body = pixels if isinstance(pixels, bytes) else pixels.encode()
+    (root / "fer2013.csv").write_bytes(b"emotion,pixels,Usage\n" + body)
+    with pytest.raises(PainkitError, match=r"fer2013"):
+        load("ferplus", root, cache=False, progress=False)
