@@ -129,6 +129,10 @@ def score(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    scale: Annotated[
+        str | None,
+        typer.Option(help="Scale of y_true, over the file's target column: level, pspi, vas, opi, ..."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the subject bootstrap.")] = 0,
 ) -> None:
     """Score predictions: metrics with intervals over subjects, trivial and published rows beside them."""
@@ -137,7 +141,7 @@ def score(
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     with told_plainly():
-        report = score_files(files, seed=seed)
+        report = score_files(files, scale=scale, seed=seed)
     if as_json:
         typer.echo(report.to_json())
     elif as_csv:

@@ -96,6 +96,13 @@ class ScoreReport:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from self._renderables()
 
+    def print(self, console: Console) -> None:
+        """Print to a terminal in its width, and to a pipe or a file in the width the tables need."""
+        if console.is_terminal:
+            console.print(self)
+        else:
+            console.file.write(self.to_text())
+
     def to_text(self, width: int = 118) -> str:
         """Return the report as plain text of so many columns."""
         out = io.StringIO()

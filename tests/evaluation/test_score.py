@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
+from typer.testing import CliRunner
 
 from painkit import metrics
+from painkit.cli import app
 from painkit.errors import PainkitError
 from painkit.evaluation.score import score
 
@@ -165,6 +167,19 @@ def test_text_of_a_file_name_is_not_taken_for_markup(tmp_path):
     path = tmp_path / "[bold]a[red].csv"
     path.write_text("subject,sequence,frame,y_true,y_pred\na,x,1,0,1\nb,x,1,3,1\n")
     assert "[bold]a[red].csv" in score(path, n_resamples=10).to_text()
+
+
+def test_command_prints_whole_tables_into_a_pipe_and_one_message_for_bad_input(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("subject,sequence,frame,y_true,y_pred\na,x,1,0,1\nb,x,1,9,1\n")
+    bad = CliRunner().invoke(app, ["score", str(path)])
+    assert bad.exit_code == 1
+    assert "a.csv, line 3: y_true is 9, which is not on the scale level 0-5" in bad.stderr
+    good = CliRunner().invoke(app, ["score", str(path), "--scale", "pspi"])
+    assert good.exit_code == 0
+    assert good.stdout == score(path, scale="pspi").to_text()
+    as_json = CliRunner().invoke(app, ["score", str(path), "--scale", "pspi", "--json"])
+    assert json.loads(as_json.stdout)["files"][0]["scale"] == "PSPI 0-16"
 
 
 def test_one_subject_has_values_and_no_interval(tmp_path):
