@@ -37,7 +37,7 @@ from painkit.evaluation.protocols import Fold
 from painkit.evaluation.samples import Samples
 from painkit.files import write_atomically
 
-__all__ = ["Job", "do_fold", "is_done", "model_folder", "read_fold"]
+__all__ = ["Job", "do_fold", "is_done", "model_folder", "read_fold", "read_record"]
 
 _RECORD = b"painkit"
 
@@ -64,11 +64,16 @@ def model_folder(folder: Path, fold: str) -> Path:
     return folder / "models" / quote(fold, safe=" ")
 
 
-def read_fold(folder: Path, fold: str) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    """Read a finished fold: its predictions and its record; None when it is not done or cannot be read."""
+def read_fold(folder: Path, fold: str) -> pd.DataFrame:
+    """Read the predictions of a finished fold."""
+    return pd.read_parquet(_file(folder, fold))
+
+
+def read_record(folder: Path, fold: str) -> dict[str, Any] | None:
+    """Read what a finished fold says about itself; None when it is not done or its file is damaged."""
     try:
-        table = pq.read_table(_file(folder, fold))
-        return table.to_pandas(), json.loads(table.schema.metadata[_RECORD])
+        # It stands at the end of the file, as Parquet's footer: a file cut short has none.
+        return dict(json.loads(pq.read_schema(_file(folder, fold)).metadata[_RECORD]))
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
         return None
 
@@ -76,7 +81,7 @@ def read_fold(folder: Path, fold: str) -> tuple[pd.DataFrame, dict[str, Any]] | 
 def is_done(job: Job, fold: str) -> bool:
     """Whether the file of `fold` is whole, and its model there if models are kept."""
     kept = not job.keep_models or model_folder(job.folder, fold).is_dir()
-    return kept and read_fold(job.folder, fold) is not None
+    return kept and read_record(job.folder, fold) is not None
 
 
 def do_fold(job: Job, fold: Fold) -> str | None:

@@ -103,7 +103,10 @@ def _source(thing: Any) -> dict[str, str]:
 
 
 def _table_digest(table: pd.DataFrame | pd.Series[Any]) -> str:
-    return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
+    names = list(table.columns) if isinstance(table, pd.DataFrame) else [table.name]
+    content = hashlib.sha256(repr(names).encode())
+    content.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return content.hexdigest()
 
 
 def data_digest(found: Samples, fingerprint: str) -> str:

@@ -18,7 +18,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
 
 from painkit.errors import PainkitError
-from painkit.evaluation.folds import Job, cores, do_fold, is_done, model_folder, read_fold
+from painkit.evaluation.folds import Job, cores, do_fold, is_done, model_folder, read_fold, read_record
 from painkit.evaluation.keys import data_digest, describe, digest, versions
 from painkit.evaluation.protocols import Fold, Protocol
 from painkit.evaluation.report import Report, about
@@ -163,7 +163,7 @@ def run(
         keep_models,
         parent=os.getpid() if backend == "loky" and not on_dask else None,
     )
-    report = Report(folder, folds, about(cohort, found, protocol, folds, key, content))
+    report = Report(folder, folds, about(estimator, cohort, found, protocol, folds, key, content))
     failed: dict[str, str] = {}
     todo = [fold for fold in folds if not is_done(job, fold.name)]
     if todo:
@@ -220,13 +220,12 @@ def _named(job: Job, fold: Fold) -> tuple[str, str | None]:
 
 
 def _collect(folder: Path, names: Sequence[str]) -> pd.DataFrame:
-    tables = []
-    for name in names:
-        done = read_fold(folder, name)
-        if done is None:
-            raise PainkitError(f"the file of fold {name} is gone", where=folder, expected="run it again")
-        tables.append(done[0])
-    return pd.concat(tables, ignore_index=True)
+    gone = [name for name in names if read_record(folder, name) is None]
+    if gone:
+        raise PainkitError(
+            f"the file of fold {', '.join(gone)} is gone or damaged", where=folder, expected="run it again"
+        )
+    return pd.concat([read_fold(folder, name) for name in names], ignore_index=True)
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def test_own_code_is_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with monkeypatch.context() as patch:
             patch.syspath_prepend(tmp_path / str(i))
             keys.append(key(importlib.import_module("mine").Mine()))
-            patch.delitem(sys.modules, "mine")
+            del sys.modules["mine"]
     assert keys[0] == keys[2] != keys[1]
 
 

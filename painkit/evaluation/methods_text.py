@@ -1,0 +1,80 @@
+"""The methods paragraph of a report, written from what a run recorded about itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from painkit.evaluation.published import deviations
+from painkit.evaluation.runs import Run
+from painkit.metrics.scales import SCALES
+
+__all__ = ["methods_paragraph"]
+
+
+def methods_paragraph(
+    run: Run, paper: str | None = None, *, n_resamples: int = 10_000, level: float = 0.95
+) -> str:
+    """Say in plain sentences what was done, from the run's own record.
+
+    Parameters
+    ----------
+    run : Run
+    paper : str, optional
+        Paper whose deviations are counted, see `painkit.evaluation.published.deviations`.
+    n_resamples, level
+        As given to `painkit.metrics.evaluate`.
+
+    Returns
+    -------
+    str
+        One paragraph of plain text (not escaped).
+    """
+    info, data = run.info, run.info["data"]
+    name = info["estimator"]["class"].rsplit(".", 1)[-1]
+    targets = " and ".join(SCALES[t].label if t in SCALES else t for t in info["target"])
+    settings = ", ".join(f"{key}={_short(value)}" for key, value in info["estimator"]["parameters"].items())
+    samples = f"{data['samples']} frames, " if data["unit"] == "frame" else ""
+    sentences = [
+        f"{name} ({info['estimator_about']}) was trained to estimate {targets} of each {data['unit']}.",
+        f"Its settings were {settings}." if settings else "It has no settings.",
+        f"The cohort was {data['cohort']}: {samples}{data['sequences']} sequences, "
+        f"{data['subjects']} subjects.",
+    ]
+    if info["simulated"]:
+        sentences.append("The cohort is simulated: results on it say nothing about people.")
+    sentences += [f"{note.rstrip('.')}." for note in data["notes"]]
+    left = [f"{count} for {reason}" for reason, count in data["left_out"].items() if count]
+    if left:
+        sentences.append(f"Left out: {', '.join(left)}.")
+    holes = [f"{count} of {target}" for target, count in data["missing_labels"].items() if count]
+    if holes:
+        sentences.append(f"Labels missing and not scored: {', '.join(holes)}.")
+    sentences += [
+        f"Protocol: {info['protocol']['statement']}",
+        f"Each fold's random states were derived from seed {info['seed']} and the fold's name.",
+    ]
+    if info["warnings"]:
+        count = sum(n for folds in info["warnings"].values() for n in folds.values())
+        sentences.append(f"Fitting raised {count} warnings, listed in the run's record.")
+    sentences.append(
+        f"Intervals hold {level:.0%} of {n_resamples} bootstrap resamples of subjects; "
+        "each number names its scale and averaging."
+    )
+    if paper:
+        sentences.append(
+            f"Where the paper is silent or unclear, painkit's choices are listed in the deviations register "
+            f"({len(deviations(paper))} entries for {paper})."
+        )
+    software = ", ".join(f"{k} {v}" for k, v in info["versions"].items() if k != "painkit code")
+    sentences.append(f"Software: {software}, Python {info['machine']['python']}; run {info['key'][:12]}.")
+    return " ".join(sentences)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict) and "class" in value:
+        return str(value["class"]).rsplit(".", 1)[-1]
+    if isinstance(value, dict) and "name" in value:
+        return str(value["name"]).rsplit(".", 1)[-1]
+    if isinstance(value, list):
+        return f"[{', '.join(map(_short, value))}]"
+    return str(value)
