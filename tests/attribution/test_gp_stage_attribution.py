@@ -65,12 +65,14 @@ def test_each_left_out_feature_is_gone_and_nothing_else():
 
 def test_shap_values_sum_to_the_estimate_and_ignore_what_the_process_ignores(data, model):
     X, _, _ = data
-    table = shap_statistics(model, X[:6], target="opi", n_background=10, n_permutations=2)
+    table = shap_statistics(model, X[:6], target="opi", n_background=10)
     values = table[model.statistic_names_]
     np.testing.assert_allclose(values.sum(axis=1), table["estimate"] - table["base"], atol=1e-6)
     np.testing.assert_allclose(table["estimate"], model.predict(X[:6])[:, 1], atol=1e-9)
     switched_off = model.gps_[1].lengthscales_ > 500
     assert switched_off.any()
     assert np.abs(values.loc[:, switched_off]).max(axis=None) < 0.01 * np.abs(values).max(axis=None)
+    again = shap_statistics(model, X[:6], target="opi", n_background=10)
+    np.testing.assert_array_equal(again[model.statistic_names_], values)
     with pytest.raises(PainkitError, match="target='pspi'"):
         shap_statistics(model, X, target="pspi")
