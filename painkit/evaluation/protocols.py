@@ -75,11 +75,14 @@ def shared_units(table: pd.DataFrame, folds: Sequence[Fold]) -> dict[str, int]:
     dict
         Keys `subjects`, `sequences`, `frames`; values from 0 (disjoint) to ``len(folds)``.
     """
-    ids = {unit: _codes(table, unit) for unit in _UNITS}
-    return {
-        unit: sum(bool(np.intersect1d(code[fold.train], code[fold.test]).size) for fold in folds)
-        for unit, code in ids.items()
-    }
+    shared = {}
+    for unit in _UNITS:
+        code = _codes(table, unit)
+        trained = np.zeros((len(folds), code.max(initial=-1) + 1), dtype=bool)
+        for row, fold in zip(trained, folds, strict=True):
+            row[code[fold.train]] = True
+        shared[unit] = sum(bool(r[code[fold.test]].any()) for r, fold in zip(trained, folds, strict=True))
+    return shared
 
 
 @dataclass(frozen=True)
