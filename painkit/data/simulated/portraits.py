@@ -25,8 +25,8 @@ EMOTIONS: Final[dict[str, dict[int, float]]] = {
     "contempt": {12: 1.3, 15: 1.5, 17: 2},
     "pain": {4: 3.5, 6: 3.5, 7: 3, 9: 2.5, 10: 2.5, 20: 2, 25: 2, 43: 4},
 }
-"""Typical intensities 0-5 of the units of an expression at full strength: after Ekman, Friesen and Hager (2002),
-for pain after Prkachin and Solomon (2008)."""
+"""Typical intensities 0-5 of the units of an expression at full strength: after Ekman, Friesen and Hager
+(2002), for pain after Prkachin and Solomon (2008)."""
 CROP_SIZE: Final = (112, 96)
 """Height and width of the aligned crop of Wen et al. (2016)."""
 CROP_POINTS: Final = np.array(
