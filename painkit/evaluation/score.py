@@ -18,7 +18,7 @@ from painkit.evaluation.prediction_files import read_predictions
 from painkit.evaluation.published import published
 from painkit.evaluation.score_tables import section_tables
 from painkit.metrics import applicable_metrics, confusion, evaluate, scale_of, to_classes, trivial_rows
-from painkit.metrics.evaluate import Average
+from painkit.metrics.views import Average
 
 __all__ = ["ScoreReport", "Section", "score"]
 

@@ -13,16 +13,19 @@ from painkit.metrics.classification import (
     recall,
     to_classes,
 )
-from painkit.metrics.evaluate import AVERAGES, applicable_metrics, compare, evaluate
+from painkit.metrics.compare import compare
+from painkit.metrics.evaluate import evaluate
 from painkit.metrics.pain import level_0_5, pspi, seven_levels
 from painkit.metrics.regression import mae, mse, pcc, rmse
 from painkit.metrics.scales import SCALES, Scale, scale_of
 from painkit.metrics.trivial import trivial_rows
+from painkit.metrics.views import AVERAGES, Average, applicable_metrics
 from painkit.metrics.weighted import wmae, wmse
 
 __all__ = [
     "AVERAGES",
     "SCALES",
+    "Average",
     "Scale",
     "accuracy",
     "applicable_metrics",

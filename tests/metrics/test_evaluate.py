@@ -180,11 +180,21 @@ def test_each_target_is_scored_on_its_own_scale(table):
         (lambda t: t.assign(y_true=np.nan), "no labelled rows"),
         (lambda t: t.assign(y_true=t["y_true"] + 6), "y_true runs from 6 to 11.*level 0-5"),
         (lambda t: t.drop(columns="y_std"), "does not allow 'coverage 50%'"),
+        (lambda t: t.drop(columns="fold"), "no fold"),
     ],
 )
 def test_bad_tables_are_refused(table, change, message):
     with pytest.raises(PainkitError, match=message):
-        evaluate(change(table), ["coverage 50%"], scale="level", n_resamples=0)
+        evaluate(change(table), ["coverage 50%"], "per_fold", scale="level", n_resamples=0)
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy", "quadratic kappa", "recall[0]", "wMAE", "AUC", "AUC[0]", "AUC pain"]
+)
+def test_what_a_table_cannot_give_is_refused_rather_than_zero(table, name):
+    halves = table.assign(y_true=table["y_true"] + 0.5)
+    with pytest.raises(PainkitError, match="does not allow"):
+        evaluate(halves.drop(columns=[f"p_{k}" for k in range(K)]), [name], n_resamples=0)
 
 
 def test_unknown_names_are_refused(table):
@@ -220,6 +230,9 @@ def test_comparison_refuses_other_rows(table):
         compare(table, table.iloc[1:], "MAE")
     with pytest.raises(PainkitError, match="not hold the same rows"):
         compare(table, table.assign(y_true=5 - table["y_true"]), "MAE")
+    both = pd.concat([table.assign(target="vas"), table.assign(target="opi")])
+    with pytest.raises(PainkitError, match="2 targets"):
+        compare(both, both, "MAE")
     with pytest.raises(PainkitError, match="stands twice"):
         compare(pd.concat([table, table]), table, "MAE")
 
