@@ -45,7 +45,7 @@ class Size:
 
 
 PROFILES: Final = {
-    "smoke": Size(clip_subjects=3, clips=1, clip_step=6, faces=48, identities=6, pictures=3),
+    "smoke": Size(clip_subjects=3, clips=1, clip_step=10, faces=48, identities=6, pictures=3),
     "demo": Size(clip_subjects=5, clips=1, clip_step=3, faces=800, identities=60, pictures=6),
     "full": Size(clip_subjects=10, clips=4, clip_step=1, faces=4000, identities=240, pictures=10),
 }
