@@ -98,5 +98,5 @@ def contact_sheet(path: str | PathLike[str], seed: int = 0) -> Path:
         parts.append(row([(p, {}, f"{g}, {a}, {complexion}") for p, g, a in cast]))
     sheet = np.vstack(parts)
     with write_atomically(path) as temporary:
-        cv2.imwrite(str(temporary), sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        cv2.imwrite(str(temporary), sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 6])
     return Path(path)

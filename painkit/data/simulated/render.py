@@ -34,7 +34,7 @@ Points = NDArray[np.float64]
 _HEIGHT, _WIDTH = 240, 320
 _STEP: Final = 4  # grid of the bending field, pixels of the image and units of the head alike
 _FINE: Final = 2  # features are drawn this many times larger and then averaged
-_REACH: Final = 42.0  # units from an anchor beyond which the skin stays
+_REACH: Final = 34.0  # units from an anchor beyond which the skin stays
 _TURNS: Final = 5  # fixed-point steps that invert the bending field
 # The skin does not follow the upper lids (they glide over the eye) nor the inner lips (they part).
 _BENDING: Final = np.setdiff1d(np.arange(106), [37, 38, 43, 44, *range(60, 66)])
@@ -77,7 +77,9 @@ class Renderer:
         columns = np.arange(TEXTURE_ORIGIN[0], TEXTURE_ORIGIN[0] + head.shape[2] / TEXTURE_SCALE + 1, _STEP)
         rows = np.arange(TEXTURE_ORIGIN[1], TEXTURE_ORIGIN[1] + head.shape[1] / TEXTURE_SCALE + 1, _STEP)
         grid = np.stack(np.meshgrid(columns, rows), axis=2)
-        turning = RBFInterpolator(anchors, np.eye(len(anchors)), kernel="linear", degree=0)(grid.reshape(-1, 2))
+        turning = RBFInterpolator(anchors, np.eye(len(anchors)), kernel="linear", degree=0)(
+            grid.reshape(-1, 2)
+        )
         self._weights = np.hstack([turning, _local_weights(grid.reshape(-1, 2), anchors)]).astype(np.float32)
         self._grid_shape = grid.shape[:2]
         middle = np.array([0.0, rest[[61, 64], 1].mean(), 0.0])
@@ -114,7 +116,7 @@ class Renderer:
         points, bite, eyes, goal, rest = np.split(flat, np.cumsum([66, len(teeth), 2, len(self._still)]))
         image = self._scene(pose)
         self._lay_head(image, self._texture(aus), goal, rest)
-        self._features(image, points, bite.reshape(TEETH.shape[:2] + (2,)), eyes, float(pose[5]))
+        self._features(image, points, bite.reshape(*TEETH.shape[:2], 2), eyes, float(pose[5]))
         if shortcut:
             x0, y0, x1, y1 = SHORTCUT_REGION
             image[y0:y1, x0:x1] = (246, 206, 52)
@@ -153,7 +155,9 @@ class Renderer:
         field = (self._weights @ (residual @ back).astype(np.float32)).reshape(*self._grid_shape, 2)
         # The pins surround all that is painted.
         left, top = np.floor(np.clip(moved.min(axis=0), 0, (_WIDTH - 8, _HEIGHT - 8))).astype(int)
-        right, bottom = np.ceil(np.clip(moved.max(axis=0), (left + 4, top + 4), (_WIDTH, _HEIGHT))).astype(int)
+        right, bottom = np.ceil(np.clip(moved.max(axis=0), (left + 4, top + 4), (_WIDTH, _HEIGHT))).astype(
+            int
+        )
         w, h = -(-(right - left) // _STEP), -(-(bottom - top) // _STEP)
         x = left + (np.arange(w) + 0.5) * _STEP - 0.5
         y = top + (np.arange(h) + 0.5) * _STEP - 0.5
@@ -162,12 +166,10 @@ class Renderer:
         field /= _STEP
         at = goal
         for _ in range(_TURNS):
-            at = goal - cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            at = goal - cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
         maps = cv2.resize(at * np.float32(_STEP * TEXTURE_SCALE) - np.float32(0.5), (w * _STEP, h * _STEP))
         maps = maps[: bottom - top, : right - left]
-        layer = cv2.remap(
-            texture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0)
-        )
+        layer = cv2.remap(texture, maps, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
         image[top:bottom, left:right] = _over(layer, image[top:bottom, left:right])
 
     def _features(self, image: Image, points: Points, teeth: Points, eyes: Points, size: float) -> None:
@@ -211,7 +213,7 @@ def _local_weights(grid: Points, anchors: Points) -> Points:
         r = np.minimum(cdist(a, b) / _REACH, 1)
         return np.asarray((1 - r) ** 4 * (4 * r + 1))
 
-    return np.linalg.solve(kernel(anchors, anchors), kernel(grid, anchors).T).T
+    return np.asarray(np.linalg.solve(kernel(anchors, anchors), kernel(grid, anchors).T).T, dtype=float)
 
 
 def _over(layer: Image, below: Image) -> Image:

@@ -112,7 +112,7 @@ def draw_mouth(canvas: Canvas, points: Points, teeth: Points, look: Look, size: 
         inside.planes[:] = np.array([58, 18, 20], np.float32)[:, None, None]
         middle = 0.5 * (teeth[2, 4] + teeth[3, 4])
         inside.lay((176, 84, 84), inside.blob(middle[0], middle[1] + 3.5 * size, 10 * size, 4.0 * size), 0.85)
-        ivory = np.array([240, 234, 220], np.float32) - np.array([14, 22, 40], np.float32) * np.float32(
+        ivory = np.array([240, 234, 220], np.float32) - np.array([8, 14, 26], np.float32) * np.float32(
             look.age
         )
         for gum, edge, tone in ((teeth[3], teeth[2], 0.86), (teeth[0], teeth[1], 1.0)):

@@ -142,7 +142,11 @@ def hair_pins(rest: Points, look: Look) -> Points:
     line = _hairline(rest[:, :2], look)
     depth = 6 - 40 * (line[:, 0] / 56) ** 2 - 1.6 * np.maximum(-60 - line[:, 1], 0)
     around = [(x, y, -42) for x in (-92, 92) for y in (-115, -40, 20, 70, 134)]
-    locks = [(x, y, -40) for x in (-62, 62) for y in (60, 112)]
+    locks = [
+        (s * x, y, -40)
+        for s in (-1, 1)
+        for x, y in ((62, 48), (70, 20), (70, -20), (48, 70), (47, 90), (60, 112))
+    ]
     return np.concatenate([np.column_stack([line, depth]), around, locks, [(0, -115, -42), (0, 134, -30)]])
 
 
