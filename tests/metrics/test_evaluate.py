@@ -102,7 +102,7 @@ def test_values_and_undefined_counts_equal_the_plain_functions(table, name):
 @pytest.mark.parametrize("average", ["pooled", "per_subject", "per_fold"])
 def test_intervals_equal_a_loop_over_the_same_resamples(table, average):
     """Draw the same subjects, concatenate their rows, compute, take percentiles."""
-    count = 25
+    count = 12
     found = evaluate(table, list(PLAIN), average, scale="level", n_resamples=count, seed=5, level=0.8)
     subjects = sorted(table["subject"].unique())
     draws = np.random.default_rng(5).integers(len(subjects), size=(count, len(subjects)))
