@@ -67,7 +67,8 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
 
     Minimises ``|w|^2 / 2 + c sum l(|f(x_i) - y_i| - epsilon) + c_ordinal sum l(m_ij - f(x_j) + f(x_i))`` over
     labelled frames i and ordered neighbours (i, j) of `ordinal_pairs`, with ``l(u) = max(u, 0)`` for L1 and
-    its square for L2. The margin ``m_ij`` is the two labels' difference, 0 where they are hidden (ours).
+    its square for L2. The margin ``m_ij`` is the two labels' difference or, where those are hidden, the mean
+    difference over the onset or the offset (ours).
     The dual, a quadratic program with bounds, is solved by L-BFGS-B.
 
     Parameters
@@ -125,6 +126,7 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
         z = (table - self.mean_) / self.scale_
         labelled: list[NDArray[np.intp]] = []
         pairs: list[NDArray[np.intp]] = []
+        margin: list[NDArray[np.float64]] = []
         for positions in sequence_slices(X):
             kept = positions[usable[positions]]
             if not kept.size:
@@ -132,16 +134,22 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
             key = kept[[0, int(np.argmax(levels[kept])), -1]]
             labelled.append(kept if self.supervision == "all" else np.unique(key))
             pairs.append(kept[ordinal_pairs(levels[kept])])
+            low, high = pairs[-1].T
+            step = levels[high] - levels[low]
+            if self.supervision == "keyframes":
+                rising = high > low
+                for phase in (rising, ~rising):
+                    step[phase] = step[phase].mean() if phase.any() else 0
+            margin.append(step)
         known = np.concatenate(labelled)
         low, high = np.concatenate(pairs).T
         self.n_ordinal_ = low.size
-        difference = np.zeros(low.size) if self.supervision == "keyframes" else levels[high] - levels[low]
         one = np.full((known.size, 1), _INTERCEPT)
         tube = np.hstack([z[known], one])
         order = np.hstack([z[high] - z[low], np.zeros((low.size, 1))])
         constraints = np.vstack([tube, -tube, order])
         target = levels[known]
-        margins = np.concatenate([target - self.epsilon, -target - self.epsilon, difference])
+        margins = np.concatenate([target - self.epsilon, -target - self.epsilon, *margin])
         weights = np.repeat([self.c, self.c_ordinal], [2 * known.size, low.size])
         solution = self._solve(constraints, margins, weights)
         self.coef_, self.intercept_ = solution[:-1], float(solution[-1] * _INTERCEPT)

@@ -103,6 +103,8 @@ class RecurrentConvolutionRegression(Persistent, RegressorMixin, BaseEstimator):
         deviation = table[usable].std(axis=0)
         self.scale_ = np.where(deviation > 1e-6, deviation, 1.0).astype(np.float32)
         z = self._standardized(table)
+        # Not NaN: a masked term still has a gradient of zero times its value.
+        targets = torch.from_numpy(np.where(usable, levels, 0))
         # One row per training excerpt; positions beyond a short sequence point at nothing.
         starts = [
             np.pad(p, (0, max(self.window - p.size, 0)), constant_values=-1) for p in sequence_slices(X)
@@ -129,7 +131,7 @@ class RecurrentConvolutionRegression(Persistent, RegressorMixin, BaseEstimator):
             mask = torch.from_numpy(counted)
             inputs = torch.from_numpy(np.where((at >= 0)[..., None], z[at], 0)).transpose(1, 2)
             estimate = self.net_(inputs).squeeze(1)
-            loss = ((estimate - torch.from_numpy(levels[at])) ** 2)[mask].mean()
+            loss = ((estimate - targets[at]) ** 2)[mask].mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

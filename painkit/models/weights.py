@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -43,7 +44,9 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
             raise PainkitError(f"not a readable npz file of plain arrays: {error}", where=file) from error
     elif file.suffix in (".pth", ".pt"):
         try:
-            tensors = torch.load(file, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # on odd files torch warns first and refuses then
+                tensors = torch.load(file, map_location="cpu", weights_only=True)
         except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
             raise PainkitError(
                 "not a file of weights alone", where=file, expected="a state dict saved by torch.save"

@@ -1,0 +1,115 @@
+"""Frames of clips, each carrying its number in its grey values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from painkit.data.video import Video
+from painkit.errors import PainkitError
+
+N = 138  # BioVid: 5.5 s at 25 frames/s
+
+
+def write(path: Path, numbers: Iterable[int], *, options: dict[str, str] | None = None) -> None:
+    """Frames of eight grey blocks that spell the number in binary; time stamps follow the numbers."""
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream = container.add_stream("h264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        stream.time_base = Fraction(1, 25)
+        stream.options = {"g": "12", "bf": "2"}
+        for number in numbers:
+            bits = [(number >> k) & 1 for k in range(8)]
+            row = np.repeat(np.array(bits, np.uint8) * 180 + 30, 16)
+            picture = np.repeat(np.tile(row, (96, 1))[..., None], 3, axis=2)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def number_of(picture: np.ndarray) -> int:
+    values = picture[40:56, :, 1].reshape(16, 8, 16)[:, :, 4:12].mean(axis=(0, 2))
+    return int(sum(1 << k for k in range(8) if values[k] > 120))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "whole.mp4"
+    write(path, range(N))
+    return path
+
+
+def test_every_frame_in_turn_is_itself(clip: Path) -> None:
+    with Video(clip) as video:
+        assert (len(video), video.rate, video.size) == (N, 25.0, (96, 128))
+        assert video.missing.size == 0
+        assert [number_of(video[i]) for i in range(N)] == list(range(N))
+
+
+def test_jumps_give_the_frame_asked_for(clip: Path) -> None:
+    video = Video(clip)
+    order = np.random.default_rng(0).permutation(N)[:40].tolist()
+    assert [number_of(video[i]) for i in order] == order
+    straight = [video[i] for i in range(30)]
+    np.testing.assert_array_equal(video[17], straight[17])
+
+
+def test_missing_frames_keep_the_numbering(tmp_path: Path) -> None:
+    gaps = [0, 5, 6, 40]
+    write(tmp_path / "gaps.mp4", [i for i in range(60) if i not in gaps[1:]])
+    video = Video(tmp_path / "gaps.mp4")
+    assert video.missing.tolist() == gaps[1:]
+    assert len(video) == 60
+    assert [number_of(video[i]) for i in (4, 7, 39, 41, 59)] == [4, 7, 39, 41, 59]
+    with pytest.raises(PainkitError, match="frame 5 is missing"):
+        video[5]
+
+
+def test_numbers_outside_the_clip_are_refused(clip: Path) -> None:
+    for i in (-1, N):
+        with pytest.raises(PainkitError, match="0 to 137"):
+            Video(clip)[i]
+
+
+def test_a_clip_cut_off_in_the_middle(clip: Path, tmp_path: Path) -> None:
+    """With the index in front the file opens; frames beyond the cut are told, those before are right."""
+    write(tmp_path / "front.mp4", range(N), options={"movflags": "+faststart"})
+    data = (tmp_path / "front.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: int(len(data) * 0.6)])
+    video = Video(tmp_path / "cut.mp4")
+    assert len(video) == N
+    read, told = [], []
+    for i in range(N):
+        try:
+            picture = video[i]
+        except PainkitError as error:
+            told.append(str(error))
+        else:
+            read.append(i)
+            assert number_of(picture) == i
+    assert len(read) > 10
+    assert len(told) > 10
+    assert all("cut.mp4: frame " in message for message in told)
+    # Without its index, which stands at the end, nothing can be read.
+    data = clip.read_bytes()
+    (tmp_path / "blind.mp4").write_bytes(data[: int(len(data) * 0.6)])
+    with pytest.raises(PainkitError, match="could not be read as video"):
+        Video(tmp_path / "blind.mp4")
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all" * 20])
+def test_files_that_are_no_video(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.mp4").write_bytes(content)
+    with pytest.raises(PainkitError, match=r"x\.mp4"):
+        Video(tmp_path / "x.mp4")
+
+
+def test_absent_file(tmp_path: Path) -> None:
+    with pytest.raises(PainkitError, match=r"absent\.mp4"):
+        Video(tmp_path / "absent.mp4")

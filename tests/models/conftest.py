@@ -1,0 +1,23 @@
+"""Drawn faces shared by the tests of image models; drawing takes a second per hundred."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from face_images import DrawnFaces, drawn_faces
+
+from painkit.models.frames import FrameStore, build_frame_store
+
+
+@pytest.fixture(scope="session")
+def faces() -> DrawnFaces:
+    return drawn_faces(10, 36)
+
+
+@pytest.fixture(scope="session")
+def face_store(faces: DrawnFaces, tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
+    folder: Path = tmp_path_factory.mktemp("stores")
+    return build_frame_store(
+        faces.images.__getitem__, faces.landmarks, folder, content="drawn", progress=False, simulated=True
+    )

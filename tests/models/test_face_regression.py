@@ -1,0 +1,253 @@
+"""The face-net estimator: its contract, and what losses and sampling do on drawn faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from face_images import DrawnFaces
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from painkit.errors import PainkitError
+from painkit.faces.crops import FaceCrop
+from painkit.models.acceleration import choose_acceleration
+from painkit.models.face_regression import ROWS, FaceNetRegression
+from painkit.models.frames import FrameStore, build_frame_store
+from painkit.models.sampling import thin
+
+TINY = {"width": 1 / 32, "iterations": 3, "batch_size": 8, "lr": 1e-3}
+SMALL = {"width": 1 / 16, "iterations": 90, "batch_size": 24, "lr": 0.02, "thinning": None}
+
+
+def split(faces: DrawnFaces) -> tuple[pd.DataFrame, pd.DataFrame]:
+    held_out = faces.table["subject"] >= "s06"
+    return faces.table[~held_out], faces.table[held_out]
+
+
+def bootstrap_over_subjects(per_subject: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
+    draws = np.random.default_rng(seed).integers(len(per_subject), size=(4000, len(per_subject)))
+    low, high = np.quantile(per_subject[draws].mean(axis=1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+@pytest.fixture(scope="module")
+def fits(faces: DrawnFaces, face_store: FrameStore) -> dict[str, FaceNetRegression]:
+    train, _ = split(faces)
+    settings = {
+        "all": {"sampling": "all"},
+        "uniform": {"sampling": "uniform"},
+        "center": {"sampling": "uniform", "center_p": 2, "center_weight": 0.1, "center_lr": 0.5},
+    }
+    return {
+        name: FaceNetRegression(store=face_store, **SMALL, **s).fit(train, train["level"])
+        for name, s in settings.items()
+    }
+
+
+def test_rows_are_those_of_the_tables(face_store: FrameStore) -> None:
+    assert len(ROWS) == 6
+    for name, settings in ROWS.items():
+        model = FaceNetRegression(store=face_store, **settings)
+        assert model.turning_point == (1.0 if name.startswith("smooth") else 0.0)
+        assert model.center_p == (None if "center" not in name else 2 if "l2 center" in name else 1)
+        assert (model.sampling == "uniform") == ("sampling" in name)
+    defaults = FaceNetRegression(store=face_store)
+    paper = (0.01, 1e-4, 0.9, 5e-4, 64, 5000, True, 1.0)
+    names = ["center_weight", "lr", "momentum", "weight_decay", "batch_size", "iterations", "mirror", "width"]
+    assert tuple(getattr(defaults, name) for name in names) == paper
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_trains_and_estimates_between_0_and_5(
+    name: str, faces: DrawnFaces, face_store: FrameStore
+) -> None:
+    train, test = split(faces)
+    model = FaceNetRegression(store=face_store, **TINY, **ROWS[name]).fit(train, train["level"])
+    estimates = model.predict(test)
+    assert estimates.shape == (len(test),)
+    assert 0 <= estimates.min() <= estimates.max() <= 5
+    assert model.history_.shape == (3, 1 if ROWS[name]["center_p"] is None else 2)
+    assert model.transform(test[:4]).shape == (4, 50)
+
+
+def test_same_seed_same_model_and_clone_keeps_parameters(faces: DrawnFaces, face_store: FrameStore) -> None:
+    train, test = split(faces)
+    model = FaceNetRegression(store=face_store, **TINY, random_state=5)
+    first = clone(model).fit(train, train["level"]).predict(test)
+    torch.manual_seed(99)
+    np.testing.assert_array_equal(clone(model).fit(train, train["level"]).predict(test), first)
+    other = clone(model).set_params(random_state=6).fit(train, train["level"])
+    assert np.abs(other.predict(test) - first).max() > 1e-3
+
+
+def test_training_leaves_the_global_generator_alone(faces: DrawnFaces, face_store: FrameStore) -> None:
+    train, _ = split(faces)
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    FaceNetRegression(store=face_store, **TINY).fit(train, train["level"])
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_saved_model_estimates_the_same_even_without_its_store(
+    fits: dict[str, FaceNetRegression], faces: DrawnFaces, face_store: FrameStore, tmp_path: Path
+) -> None:
+    _, test = split(faces)
+    model = fits["center"]
+    model.save(tmp_path / "m")
+    loaded = FaceNetRegression.load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.predict(test), model.predict(test))
+    np.testing.assert_array_equal(loaded.centres_, model.centres_)
+    loaded.store = tmp_path / "gone"
+    crops = face_store.batch(test["row"][:5])
+    np.testing.assert_allclose(loaded.predict_crops(crops), model.predict(test[:5]), atol=1e-5)
+    assert not list((tmp_path / "m").glob("*.p*k*l*"))
+
+
+def test_frames_without_face_or_label_are_left_out_and_counted(tmp_path: Path, faces: DrawnFaces) -> None:
+    landmarks = faces.landmarks[:36].copy()
+    landmarks[[3, 4]] = np.nan
+    store = build_frame_store(faces.images.__getitem__, landmarks, tmp_path, content="holes", progress=False)
+    table = faces.table[:36]
+    y = table["level"].to_numpy(dtype=float)
+    y[[4, 10, 11]] = np.nan
+    model = FaceNetRegression(store=store, **TINY).fit(table, y)
+    kept = np.setdiff1d(np.arange(36), [3, 4, 10, 11])
+    thinned = thin(y[kept], np.zeros(kept.size))
+    assert (model.n_without_face_, model.n_without_label_) == (2, 2)
+    assert (model.n_trained_frames_, model.n_thinned_) == (thinned.size, kept.size - thinned.size)
+    estimates = model.predict(table)
+    assert np.flatnonzero(np.isnan(estimates)).tolist() == [3, 4]
+
+
+def test_row_order_of_the_table_does_not_matter_for_thinning(
+    faces: DrawnFaces, face_store: FrameStore
+) -> None:
+    train, _ = split(faces)
+    counts = [
+        FaceNetRegression(store=face_store, **TINY).fit(t, t["level"]).n_trained_frames_
+        for t in (train, train.sample(frac=1, random_state=0))
+    ]
+    assert counts[0] == counts[1] < len(train)
+
+
+def test_estimates_correlate_with_levels_of_new_people(
+    fits: dict[str, FaceNetRegression], faces: DrawnFaces
+) -> None:
+    _, test = split(faces)
+    estimates = fits["uniform"].predict(test)
+    pcc = [
+        np.corrcoef(estimates[rows], test["level"].to_numpy()[rows])[0, 1]
+        for rows in test.reset_index().groupby("subject").indices.values()
+    ]
+    low, _ = bootstrap_over_subjects(np.array(pcc))
+    assert low > 0.3
+
+
+def test_uniform_sampling_lowers_the_weighted_error(
+    fits: dict[str, FaceNetRegression], faces: DrawnFaces
+) -> None:
+    """wMAE is the error's mean over the levels that occur; the change has an interval over subjects."""
+    _, test = split(faces)
+    change = []
+    levels = test["level"].to_numpy()
+    errors = {name: np.abs(fits[name].predict(test) - levels) for name in ("all", "uniform")}
+    for rows in test.reset_index().groupby("subject").indices.values():
+        wmae = {
+            name: np.mean([e[rows][levels[rows] == k].mean() for k in np.unique(levels[rows])])
+            for name, e in errors.items()
+        }
+        change.append(wmae["uniform"] - wmae["all"])
+    _, high = bootstrap_over_subjects(np.array(change))
+    assert high < 0
+
+
+def test_centre_loss_reduces_the_spread_within_levels(
+    fits: dict[str, FaceNetRegression], faces: DrawnFaces
+) -> None:
+    """Share of the features' variance that lies within levels, per subject held out."""
+    _, test = split(faces)
+    levels = test["level"].to_numpy()
+
+    def within(features: NDArray[np.float32], rows: NDArray[np.intp]) -> float:
+        x, y = features[rows], levels[rows]
+        inside = sum(((x[y == k] - x[y == k].mean(0)) ** 2).sum() for k in np.unique(y))
+        return float(inside / ((x - x.mean(0)) ** 2).sum())
+
+    features = {name: fits[name].transform(test) for name in ("uniform", "center")}
+    groups = test.reset_index().groupby("subject").indices.values()
+    change = [within(features["center"], rows) - within(features["uniform"], rows) for rows in groups]
+    _, high = bootstrap_over_subjects(np.array(change))
+    assert high < 0
+
+
+def test_bfloat16_estimates_agree_with_float32(fits: dict[str, FaceNetRegression], faces: DrawnFaces) -> None:
+    _, test = split(faces)
+    model = clone(fits["uniform"]).set_params(precision="bfloat16")
+    model.net_ = fits["uniform"].net_
+    exact = fits["uniform"].predict(test[:24])
+    # Eight bits of mantissa through 27 layers: a few hundredths of a level.
+    assert np.abs(model.predict(test[:24]) - exact).max() < 0.15
+
+
+def test_device_and_precision_are_settled_by_the_hardware() -> None:
+    assert choose_acceleration("cpu", "float32").dtype == torch.float32
+    assert choose_acceleration("cpu", "bfloat16").dtype == torch.bfloat16
+    assert choose_acceleration().device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+    flags = Path("/proc/cpuinfo")
+    if flags.exists():
+        text = flags.read_text()
+        in_hardware = "amx_bf16" in text or "avx512_bf16" in text
+        assert choose_acceleration("cpu").dtype == (torch.bfloat16 if in_hardware else torch.float32)
+    for device, precision in (("cpu", "float16"), ("abacus", "auto"), ("mps", "auto")):
+        with pytest.raises(PainkitError):
+            choose_acceleration(device, precision)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "labels", "match"),
+    [
+        ({"loss": "hinge"}, 1.0, "loss='hinge'"),
+        ({}, 7.0, "labels from 7 to 7"),
+        ({}, np.nan, "no frame has both"),
+        ({"sampling": "fair"}, 1.0, "unknown sampling"),
+        ({"center_p": 3}, 1.0, "p = 3"),
+        ({"lr": 1e12, "momentum": 0.0, "iterations": 20, "loss": "mse"}, 1.0, "diverged"),
+        ({"pretrained": "/no/such/file.npz"}, 1.0, "no such file of weights"),
+    ],
+)
+def test_bad_settings_and_labels_are_told(
+    settings: dict[str, object],
+    labels: float,
+    match: str,
+    faces: DrawnFaces,
+    face_store: FrameStore,
+) -> None:
+    train, _ = split(faces)
+    model = FaceNetRegression(store=face_store, **{**TINY, **settings})
+    with pytest.raises(PainkitError, match=match):
+        model.fit(train[:20], np.full(20, labels))
+
+
+def test_store_of_other_crops_or_another_cohort_is_refused(
+    faces: DrawnFaces, face_store: FrameStore, tmp_path: Path
+) -> None:
+    boxes = build_frame_store(
+        faces.images.__getitem__,
+        faces.landmarks[:4],
+        tmp_path,
+        content="b",
+        crop=FaceCrop("box"),
+        progress=False,
+    )
+    with pytest.raises(PainkitError, match="aligned 112x96"):
+        FaceNetRegression(store=boxes, **TINY).fit(faces.table[:4], np.zeros(4))
+    elsewhere = faces.table[:4].assign(row=[0, 1, 2, 100_000])
+    with pytest.raises(PainkitError, match="row 100000 asked of a store of 360"):
+        FaceNetRegression(store=face_store, **TINY).fit(elsewhere, np.zeros(4))
+    with pytest.raises(PainkitError, match=r"lacks \['row'\]"):
+        FaceNetRegression(store=face_store, **TINY).fit(faces.table[:4].drop(columns="row"), np.zeros(4))
