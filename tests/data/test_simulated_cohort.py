@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -32,7 +33,7 @@ from painkit.data.simulated.portraits import CROP_POINTS, crop_matrix
 from painkit.data.simulated.profiles import PROFILES
 from painkit.data.simulated.regions import SHORTCUT_REGION
 from painkit.data.simulated.simulation import _sequences
-from painkit.data.simulated.writer import write_sequence
+from painkit.data.simulated.writer import fill_folder, write_sequence
 from painkit.errors import PainkitError
 
 NAME = re.compile(r"^[a-z]{2}\d{3}t[12](aa|ae|af|ai)(aff|unaff)$")
@@ -85,8 +86,8 @@ def test_counts_are_those_of_the_archive(full, shared):
 
 
 @pytest.mark.parametrize("seed", [0, 5])
-def test_rows_of_constants_come_out_to_the_digit(seed):
-    labels = simulate_labels("full", "none", seed)
+def test_rows_of_constants_come_out_to_the_digit(full, seed):
+    labels = simulate_labels("full", "none", seed) if seed else full
     frames = frames_of(labels)
     totals = {"MAE": [], "MSE": [], "wMAE": [], "wMSE": []}
     for _, own in frames[~frames["black"]].groupby("subject"):
@@ -253,6 +254,32 @@ def test_refuses_a_folder_that_holds_anything_else(tmp_path, tree):
     assert digest(tree) == before
 
 
+def test_two_processes_share_the_work_of_one(tmp_path):
+    call = f"simulate({str(tmp_path / 'cache')!r}, profile='smoke', images='none', progress=False)"
+    code = f"from painkit.data.simulated import simulate; {call}"
+    runs = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [run.wait() for run in runs] == [0, 0]
+    whole = simulate(tmp_path / "whole", profile="smoke", images="none", progress=False)
+    assert digest(tmp_path / "cache") == digest(whole)
+
+
+def test_what_the_system_refuses_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PainkitError, match="could not be written"):
+        simulate(tmp_path / "file" / "below", profile="smoke", images="none", progress=False)
+    dest = simulate(tmp_path / "a", profile="smoke", images="none", progress=False)
+    taken = dest / "AAM_landmarks" / "042-ll042"
+    with pytest.raises(PainkitError, match="file: could not be written"):
+        fill_folder(tmp_path / "file", lambda folder: None)
+    with pytest.raises(PainkitError, match="No space"):
+        fill_folder(taken / "new", _full_disk)
+    assert sorted(p.name for p in taken.iterdir()) == ["ll042t1aaaff", "ll042t1aaunaff"]
+
+
+def _full_disk(folder: Path) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 @pytest.mark.parametrize(
     "bad",
     [{"profile": "huge"}, {"images": "some"}, {"seed": -1}, {"shortcut": 1.5}, {"shortcut": float("nan")}],
@@ -263,7 +290,7 @@ def test_settings_that_do_not_exist(tmp_path, bad):
     assert not (tmp_path / "x").exists()
 
 
-def test_shortcut_follows_the_level_in_its_share():
+def test_shortcut_follows_the_level_in_its_share(full):
     labels = simulate_labels("full", "none", 0, shortcut=0.7)
     black = np.concatenate([s.black for s in labels.signals])
     above, marked, follows = (x[~black] for x in (labels.latents.level > 0, labels.marked, labels.follows))
@@ -272,7 +299,7 @@ def test_shortcut_follows_the_level_in_its_share():
     assert follows.mean() == pytest.approx(0.7, abs=4 * np.sqrt(0.21 / n))
     agree = 0.7 + 0.3 * (base**2 + (1 - base) ** 2)
     assert (marked == above).mean() == pytest.approx(agree, abs=4 * np.sqrt(0.25 / n))
-    assert not simulate_labels("full", "none", 0).marked.any()
+    assert not full.marked.any()
 
 
 def test_shortcut_is_seen_where_the_truth_says(tmp_path):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
+from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 
 import joblib
+from filelock import FileLock
 from tqdm import tqdm
 
 from painkit.data.simulated.biovid import biovid_tasks
@@ -63,7 +67,8 @@ def simulate(
     Returns
     -------
     Path
-        `dest`. ``simulation.json`` in it is written last; ``truth/`` holds the causes.
+        `dest`. ``simulation.json`` in it is written last; ``truth/`` holds the causes. Another process that
+        simulates into the same folder is waited for.
 
     Raises
     ------
@@ -72,8 +77,17 @@ def simulate(
     """
     settings = Settings(profile, images, seed, shortcut)
     root = Path(dest)
-    if not _begin(root, settings):
-        return root
+    # The lock is let go by the system when a process dies; it lies elsewhere to leave no trace in the tree.
+    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
+    with FileLock(Path(tempfile.gettempdir()) / f"painkit-{name}.lock"):
+        if _begin(root, settings):
+            _complete(root, settings, jobs, progress)
+    return root
+
+
+def _complete(root: Path, settings: Settings, jobs: int, progress: bool) -> None:
+    """Write what is missing, the marker last."""
+    profile, images, seed, shortcut = astuple(settings)
     labels = simulate_labels(profile, images, seed, shortcut)
     tasks: list[Task] = []
     if images != "none":
@@ -89,7 +103,6 @@ def simulate(
     with write_atomically(root / MARKER) as path:
         path.write_text(json.dumps(settings.marker(), indent=1) + "\n", "utf-8")
     (root / STARTED).unlink(missing_ok=True)
-    return root
 
 
 def _begin(root: Path, settings: Settings) -> bool:
