@@ -36,6 +36,7 @@ def sequence():
     return aus, pose
 
 
+@pytest.mark.benchmark(timer=time.process_time)
 def test_frames_per_second(benchmark):
     renderer = Renderer(draw_person(np.random.default_rng(0)))
     aus, pose = sequence()
@@ -44,15 +45,15 @@ def test_frames_per_second(benchmark):
         for k in range(FRAMES):
             renderer.frame(aus[k], pose[k])
 
-    benchmark.pedantic(draw, rounds=7, warmup_rounds=1)
+    benchmark.pedantic(draw, rounds=9, warmup_rounds=1)
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     blurs = []
-    for _ in range(7):
-        start = time.perf_counter()
+    for _ in range(9):
+        start = time.process_time()
         for _ in range(10):
             cv2.GaussianBlur(picture, (0, 0), 3.0)
-        blurs.append((time.perf_counter() - start) / 10)
-    # The best round is the one that other processes disturbed least.
+        blurs.append((time.process_time() - start) / 10)
+    # Processor time, and the best round: other processes on the machine disturb both as little as can be.
     seconds = benchmark.stats.stats.min / FRAMES
     benchmark.extra_info["frames_per_second"] = 1 / seconds
     benchmark.extra_info["frame_in_reference_blurs"] = seconds / min(blurs)
@@ -62,6 +63,7 @@ def test_frames_per_second(benchmark):
     assert 1 / seconds >= 100
 
 
+@pytest.mark.benchmark(timer=time.process_time)
 def test_first_frame_of_a_person(benchmark):
     people = iter([draw_person(np.random.default_rng(k)) for k in range(10)])
     benchmark.pedantic(lambda: Renderer(next(people)), rounds=5)

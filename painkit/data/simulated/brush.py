@@ -41,7 +41,7 @@ def spline(points: ArrayLike, *, closed: bool = False, per_piece: int = 6) -> Po
     return np.asarray(_weights(len(points), closed, per_piece) @ points)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Mask:
     """Amounts 0-1 in a window of a picture, zero outside: most shapes are small and the picture is not."""
 
@@ -122,7 +122,8 @@ class Canvas:
             start = stop
         soft = np.multiply(mask, np.float32(1 / 255), dtype=np.float32)
         if blur * self.scale > 0.4:  # edges are anti-aliased anyway
-            soft = cv2.GaussianBlur(soft, (0, 0), blur * self.scale, borderType=cv2.BORDER_REPLICATE)
+            side = 2 * int(2.5 * blur * self.scale + 0.9) + 1  # cv2 itself would reach out to 4 sigma
+            soft = cv2.GaussianBlur(soft, (side, side), blur * self.scale, borderType=cv2.BORDER_REPLICATE)
         return Mask(soft, top, left)
 
     def polygon(self, outline: ArrayLike, blur: float = 0.0) -> Mask:
@@ -171,7 +172,7 @@ class Canvas:
 
     def lay(self, color: ArrayLike, mask: Mask, strength: float = 1.0) -> None:
         """Blend `color` (3 values, 0-255) into what is there, through a mask."""
-        amount = mask.values * np.float32(strength)
+        amount = mask.values if strength == 1.0 else mask.values * np.float32(strength)
         rows, columns = mask.window
         part = self.planes[:3, rows, columns]
         tone = np.asarray(color, dtype=np.float32)[:, None, None]

@@ -115,13 +115,16 @@ def draw_mouth(canvas: Canvas, points: Points, teeth: Points, look: Look, size: 
         ivory = np.array([240, 234, 220], np.float32) - np.array([8, 14, 26], np.float32) * np.float32(
             look.age
         )
-        for gum, edge, tone in ((teeth[3], teeth[2], 0.86), (teeth[0], teeth[1], 1.0)):
-            inside.lay(ivory * tone, inside.polygon(np.concatenate([gum, edge[::-1]]), 0.25 * size))
-            seams = [np.stack([a, b]) for a, b in zip(gum[1:-1], edge[1:-1], strict=True)]
-            inside.lay((120, 92, 84), inside.strokes(seams, 0.5 * size, taper=(1, 1)), 0.35)
+        rows = ((teeth[3], teeth[2]), (teeth[0], teeth[1]))
+        bands = [np.concatenate([gum, edge[::-1]]) for gum, edge in rows]
+        inside.lay(ivory, inside.polygons(bands, 0.25 * size))
+        half = np.array([0.25 * size, 0])
+        seams = [np.stack([gum - half, gum + half, edge + half, edge - half], axis=1) for gum, edge in rows]
+        inside.lay((120, 92, 84), inside.polygons([quad for row in seams for quad in row[1:-1]]), 0.35)
         # the lips' shadow, and the dark of the corners
         inside.lay((40, 12, 14), inside.strokes([inner_top + 0.6 * down], 1.8 * size, 0.7 * size), 0.4)
-        inside.lay((46, 14, 16), inside.discs(points[[48, 54]], 6 * size, 3 * size), 0.85)
+        for corner in (points[48], points[54]):
+            inside.lay((46, 14, 16), inside.blob(corner[0], corner[1], 4.5 * size, 5.5 * size), 0.9)
         canvas.merge(inside.planes, canvas.polygon(np.concatenate([inner_top, inner_bottom[1:-1]])))
     upper = canvas.polygon(np.concatenate([top, inner_top[::-1]]), 0.35 * size)
     lower = canvas.polygon(np.concatenate([inner_bottom[::-1], bottom[::-1]]), 0.45 * size)
