@@ -49,6 +49,8 @@ def describe(value: Any, where: str = "estimator") -> Any:
         return float(value) if math.isfinite(value) else repr(float(value))
     if isinstance(value, np.bool_ | np.integer):
         return value.item()
+    if isinstance(getattr(value, "fingerprint", None), str):
+        return {"class": _name(type(value), where), "fingerprint": value.fingerprint}
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, Mapping):
@@ -65,8 +67,6 @@ def describe(value: Any, where: str = "estimator") -> Any:
     if hasattr(value, "get_params") and not isinstance(value, type):
         parameters = {k: describe(v, f"{where}.{k}") for k, v in sorted(value.get_params(deep=False).items())}
         return {"class": _name(type(value), where), **_source(type(value)), "parameters": parameters}
-    if isinstance(getattr(value, "fingerprint", None), str):
-        return {"class": _name(type(value), where), "fingerprint": value.fingerprint}
     if isinstance(value, type) or inspect.isroutine(value):
         return {"name": _name(value, where), **_source(value)}
     if isinstance(value, np.ufunc) or type(value).__module__ == "torch":  # these print as what they are

@@ -107,7 +107,8 @@ class FaceCrop:
         image : (H, W, 3) uint8 array, RGB
         landmarks : (66, 2) or (68, 2) array, pixels, optional
             NaN counts as absent. There is no face when fewer than half of all points, or of the five
-            alignment points, lie in the image.
+            alignment points, lie in the image. An image of the aligned crop's size without landmarks is taken
+            for an aligned crop.
 
         Returns
         -------
@@ -118,6 +119,8 @@ class FaceCrop:
             if not _on_image(landmarks, image) or not _on_image(alignment.five_points(landmarks), image):
                 return None
             matrix = self.transform(landmarks)
+        elif self.kind == "aligned" and image.shape[:2] == self.size:
+            return image.copy()
         elif self.detect and (box := detect_face(image)) is not None:
             matrix = (
                 alignment.similarity_transform(points_from_box(box))

@@ -70,6 +70,11 @@ class FrameStore:
         """Digest of everything the crops depend on."""
         return str(self.description["key"])
 
+    @property
+    def fingerprint(self) -> str:
+        """The key, under the name by which runs digest what they depend on."""
+        return self.key
+
     @cached_property
     def status(self) -> NDArray[np.uint8]:
         """(n,) 0 not requested, 1 stored, 2 no face found, 3 unreadable image."""

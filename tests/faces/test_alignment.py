@@ -167,6 +167,14 @@ def test_absent_or_degenerate_landmarks_are_no_face() -> None:
     assert FaceCrop("box")(image, np.full((66, 2), 50.0)) is None
 
 
+def test_an_image_of_the_crop_size_is_a_crop_already() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (112, 96, 3), dtype=np.uint8)
+    crop = FaceCrop()(image, np.full((66, 2), np.nan))
+    assert crop is not None
+    np.testing.assert_array_equal(crop, image)
+    assert FaceCrop("box")(image) is None
+
+
 def test_unknown_crop_is_refused() -> None:
     with pytest.raises(PainkitError, match="unknown crop 'round'"):
         FaceCrop("round")  # type: ignore[arg-type]
