@@ -18,6 +18,7 @@ from painkit.files import write_atomically
 __all__ = ["write_page"]
 
 _PLOTLY = "application/vnd.plotly.v1+json"
+_PROGRESS = re.compile(r"\d+%\|")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # nbconvert's page fetches require.js, MathJax, mermaid and the widget manager from the network: left out.
@@ -40,20 +41,18 @@ class _StaticOutputs(Preprocessor):
     ) -> tuple[nbformat.NotebookNode, dict[str, Any]]:
         kept = []
         for output in cell.get("outputs", []):
-            if (
-                output.output_type == "stream"
-                and output.name == "stderr"
-                and re.search(r"\d+%\|", output.text)
-            ):
-                continue
             data = output.get("data", {})
+            shown = output.text if output.output_type == "stream" else data.get("text/plain", "")
+            if _PROGRESS.search("".join(shown)):
+                continue
             if _PLOTLY in data:
                 resources["plotly"] = get_plotlyjs()
                 figure = data.pop(_PLOTLY)
                 data["text/html"] = plotly.io.to_html(
-                    {"data": figure["data"], "layout": figure["layout"]},
+                    {part: figure[part] for part in ("data", "layout", "frames") if part in figure},
                     include_plotlyjs=False,
                     full_html=False,
+                    auto_play=False,
                     validate=False,
                     config={"responsive": True, "displaylogo": False},
                 )

@@ -93,6 +93,7 @@ def bands_by_subject(
         figure.add_scatter(
             x=np.r_[x, x[::-1]],
             y=np.r_[high, low[::-1]],
+            mode="lines",
             fill="toself",
             fillcolor="rgba(0,114,178,0.18)",
             line={"width": 0},
