@@ -22,7 +22,16 @@ from painkit.models.hcrf import HCRF
 from painkit.models.mean_voting import MeanVoting
 from painkit.models.sequence_rnn import SequenceRNN
 
-__all__ = ["BEST_ROW", "Row", "feature_costs", "paired_questions", "run_rows", "score_rows", "table_one_rows"]
+__all__ = [
+    "BEST_ROW",
+    "Row",
+    "feature_costs",
+    "paired_questions",
+    "run_rows",
+    "score_rows",
+    "side_by_side",
+    "table_one_rows",
+]
 
 _PLACEMENTS: Final = {"none": "none", "third_layer": "3rd layer", "input": "input"}
 _LABELS: Final = (("vas", "opi"), ("vas",))
@@ -189,6 +198,30 @@ def score_rows(
     keys = pd.MultiIndex.from_frame(scored[["row", "metric"]])
     scored["published"] = values.reindex(keys).to_numpy()
     return scored[["row", *(column for column in scored.columns if column != "row")]]
+
+
+def side_by_side(scores: pd.DataFrame) -> pd.DataFrame:
+    """Lay scores out as the paper does: one line a row, for each metric the value with its interval and theirs.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As from `score_rows`.
+
+    Returns
+    -------
+    DataFrame
+        Index row; columns (metric, "here") such as ``2.18 [1.90, 2.51]`` and (metric, "published").
+    """
+    here = [
+        f"{value:.2f} [{low:.2f}, {high:.2f}]"
+        for value, low, high in scores[["value", "low", "high"]].itertuples(index=False)
+    ]
+    told = scores["published"].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")
+    long = scores[["row", "metric"]].assign(here=here, published=told)
+    wide = long.pivot(index="row", columns="metric", values=["here", "published"]).swaplevel(axis=1)
+    columns = [(metric, which) for metric in _METRICS for which in ("here", "published")]
+    return wide[columns].reindex(dict.fromkeys(scores["row"]))
 
 
 def paired_questions(
