@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from painkit.data.fixed_width import fixed_width_rows
 from painkit.errors import PainkitError
 
 __all__ = [
@@ -211,7 +212,7 @@ def _large_enough(points: NDArray[np.float32]) -> bool:
 def stack_rows(files: list[bytes], width: int) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
     """Read many files of rows of `width` numbers in one go.
 
-    The text is split and converted by Arrow outside the interpreter lock, so that threads help.
+    Text that is not of the archive's fixed width is split and converted by Arrow.
 
     Returns
     -------
@@ -220,6 +221,9 @@ def stack_rows(files: list[bytes], width: int) -> tuple[NDArray[np.float32], NDA
     """
     if not files:
         return np.empty((0, width), np.float32), np.empty(0, np.int64)
+    fixed = fixed_width_rows(files, width)
+    if fixed is not None:
+        return fixed
     try:
         lines = pc.split_pattern(pc.ascii_trim_whitespace(pa.array(files, pa.string())), "\n")
         words = pc.ascii_split_whitespace(pc.ascii_trim_whitespace(lines.flatten()))

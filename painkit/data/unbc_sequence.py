@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,8 +54,8 @@ class SequenceData:
         row: dict[int, int],
         stack: Callable[[list[bytes]], Any],
         parse: Callable[[bytes, str], Any],
-    ) -> Iterator[tuple[int, Any]]:
-        """Read all files of a kind: row and value of each that is sound, a finding for each that is not.
+    ) -> tuple[list[int], Sequence[Any]]:
+        """Read all files of a kind: rows and values of those that are sound, a finding for each that is not.
 
         `stack` reads many at once and gives None when one of them is bad; `parse` reads one and tells why.
         """
@@ -69,17 +69,19 @@ class SequenceData:
         values = stack(list(contents.values()))
         if values is not None:
             self.good[kind] += len(contents)
-            yield from zip((row[number] for number in contents), values, strict=True)
-            return
+            return [row[number] for number in contents], values
+        rows, values = [], []
         for number, content in contents.items():
             path = found[kind][number][0]
             try:
                 # One bad file among hundreds must not make the good ones slow.
                 single = stack([content])
-                yield row[number], parse(content, path) if single is None else single[0]
-                self.good[kind] += 1
+                values.append(parse(content, path) if single is None else single[0])
+                rows.append(row[number])
             except PainkitError as error:
                 self.fail(kind, number, path, error)
+        self.good[kind] += len(rows)
+        return rows, values
 
     def note(self, kind: str, frame: int | None, path: str | None, message: str) -> None:
         """Note anything else."""
@@ -124,14 +126,16 @@ def read_sequence(subject: str, sequence: str, folders: dict[str, tuple[str, lis
         findings=findings,
     )
     _note_absent(data, found, folders)
-    for i, value in data.read("PSPI", found, row, _numbers, _number):
-        data.pspi[i] = value
-    for i, units in data.read("FACS", found, row, _units, text.parse_action_units):
-        data.coded[i] = True
+    rows, values = data.read("PSPI", found, row, _numbers, _number)
+    data.pspi[rows] = values
+    rows, values = data.read("landmarks", found, row, text.stack_points, text.parse_points)
+    if rows:
+        data.points[rows] = values
+    rows, values = data.read("FACS", found, row, _units, text.parse_action_units)
+    data.coded[rows] = True
+    for i, units in zip(rows, values, strict=True):
         for code, intensity in units.items():
             data.units.setdefault(code, np.zeros(n))[i] = intensity
-    for i, points in data.read("landmarks", found, row, text.stack_points, text.parse_points):
-        data.points[i] = points
     for number, (path, size) in found.get("images", {}).items():
         data.images[row[number]], data.image_bytes[row[number]] = path, max(size, 0)
     return data

@@ -133,7 +133,7 @@ def test_cut_file_and_wrong_place(tmp_path):
     with pytest.raises(PainkitError, match="line 4: the row is damaged"):
         load("ferplus", tmp_path)
     path.write_bytes(b"\n".join(whole.split(b"\n")[:4]))
-    with pytest.raises(PainkitError, match="line 5: ends after 3 rows"):
+    with pytest.raises(PainkitError, match="line 4: ends after 3 rows"):
         load("ferplus", tmp_path)
     (tmp_path / "fer2013new.csv").unlink()
     with pytest.raises(PainkitError, match=r"fer2013new\.csv: could not be read"):

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from painkit.data import text
+from painkit.data.fixed_width import fixed_width_rows
 from painkit.errors import PainkitError
 
 # Text that is nearly right finds more than random bytes do.
@@ -76,6 +77,34 @@ def test_points_as_loadtxt_reads_them(ending):
     fast = text.stack_points(files)
     if len(ending) < 3:  # A blank line inside a file goes the strict way.
         np.testing.assert_array_equal(fast, slow)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(*[st.just(0.0) | st.floats(1e-12, 9e13) | st.floats(-9e13, -1e-12)] * 2),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_fixed_width_numbers_are_those_of_the_standard_conversion(rows):
+    data = "".join(f"{x:16.7e}{y:16.7e}\n" for x, y in rows).encode()
+    expected = np.loadtxt(io.BytesIO(data), ndmin=2).astype(np.float32)
+    found = fixed_width_rows([data, data], 2)
+    np.testing.assert_array_equal(found[0], np.vstack([expected, expected]))
+    assert found[1].tolist() == [len(rows), len(rows)]
+    # Numbers too small to be divided exactly are left to the general way, not read wrongly.
+    assert fixed_width_rows([b"   1.2345678e-30\n"], 1) is None
+
+
+@pytest.mark.parametrize("place", range(33))
+def test_fixed_width_refuses_a_character_out_of_place(place):
+    line = b"   1.2345678e+02  -8.7654321e-01\n"
+    np.testing.assert_array_equal(fixed_width_rows([line], 2)[0], np.float32([[123.45678, -0.87654321]]))
+    for wrong in b"x/:,\t":
+        assert fixed_width_rows([line[:place] + bytes([wrong]) + line[place + 1 :]], 2) is None
+    assert fixed_width_rows([line, line[:-1]], 2) is None
+    assert fixed_width_rows([], 2) is None
 
 
 def test_one_bad_file_stops_the_stack_only():

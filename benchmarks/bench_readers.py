@@ -1,0 +1,92 @@
+"""Reading the archive's 145,000 label and landmark files: first read, second open, memory.
+
+`pytest benchmarks/bench_readers.py -s` prints the times beside a loop of `numpy.loadtxt` over the same files, and
+the peak memory of a process that loads labels and landmarks. The tree is simulated (profile ``full``, no images)
+unless PAINKIT_BENCH_TREE names one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from painkit.data import load
+from painkit.data.simulated import simulate
+
+FOLDERS = ("Frame_Labels/PSPI", "Frame_Labels/FACS", "AAM_landmarks")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    given = os.environ.get("PAINKIT_BENCH_TREE")
+    if given:
+        return Path(given)
+    return simulate(
+        tmp_path_factory.mktemp("tree") / "full", profile="full", images="none", jobs=2, progress=False
+    )
+
+
+@pytest.fixture
+def empty_cache(tmp_path_factory, monkeypatch):
+    def renew():
+        monkeypatch.setenv("PAINKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+    renew()
+    return renew
+
+
+def loop_of_loadtxt(tree):
+    """Seconds to open every file as one would at first; an empty FACS file makes loadtxt warn."""
+    paths = [path for folder in FOLDERS for path in sorted((tree / folder).rglob("*.txt"))]
+    with warnings.catch_warnings(action="ignore"):
+        start = time.perf_counter()
+        for path in paths:
+            np.loadtxt(path)
+        return time.perf_counter() - start, len(paths)
+
+
+def test_first_read(benchmark, tree, empty_cache):
+    looped, n_files = loop_of_loadtxt(tree)
+    cohort = benchmark.pedantic(
+        load, args=("unbc", tree), kwargs={"progress": False}, setup=lambda: empty_cache(), rounds=3
+    )
+    ours = benchmark.stats.stats.min
+    benchmark.extra_info["loadtxt_seconds"] = looped
+    benchmark.extra_info["ratio"] = looped / ours
+    print(
+        f"\n{n_files:,} files: first read {ours:.2f} s, loop of loadtxt {looped:.1f} s, "
+        f"ratio {looped / ours:.1f}"
+    )
+    assert len(cohort.frames) * 3 >= n_files
+    assert looped / ours >= 8
+
+
+def test_second_open(benchmark, tree, empty_cache):
+    first = load("unbc", tree, progress=False)
+    again = benchmark.pedantic(load, args=("unbc", tree), kwargs={"progress": False}, rounds=5)
+    print(f"\nsecond open {benchmark.stats.stats.min:.2f} s")
+    assert again.fingerprint == first.fingerprint
+    assert benchmark.stats.stats.min < 1
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_peak_memory(benchmark, tree, empty_cache, cache):
+    script = (
+        "import sys; from painkit.data import load;"
+        f"load('unbc', sys.argv[1], cache={cache}, progress=False);"
+        # Not getrusage: its peak is handed down from the process that starts this one.
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    run = [sys.executable, "-c", script, str(tree)]
+    told = benchmark.pedantic(subprocess.check_output, args=(run,), rounds=1)
+    peak = int(told) / 1024
+    benchmark.extra_info["peak_MB"] = peak
+    print(f"\npeak memory {peak:.0f} MB")
+    assert peak < 500
