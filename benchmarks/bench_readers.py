@@ -1,8 +1,8 @@
 """Reading the archive's 145,000 label and landmark files: first read, second open, memory.
 
-`pytest benchmarks/bench_readers.py -s` prints the times beside a loop of `numpy.loadtxt` over the same files, and
-the peak memory of a process that loads labels and landmarks. The tree is simulated (profile ``full``, no images)
-unless PAINKIT_BENCH_TREE names one.
+`pytest benchmarks/bench_readers.py -s` prints the times beside a loop of `numpy.loadtxt` over the same files,
+and the peak memory of a process that loads labels and landmarks. The tree is simulated (profile ``full``, no
+images) unless PAINKIT_BENCH_TREE names one.
 """
 
 from __future__ import annotations
