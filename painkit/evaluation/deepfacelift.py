@@ -201,7 +201,7 @@ def score_rows(
 
 
 def side_by_side(scores: pd.DataFrame) -> pd.DataFrame:
-    """Lay scores out as the paper does: one line a row, for each metric the value with its interval and theirs.
+    """Lay scores out as the paper does: a line a row, each metric with its interval and the published value.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def side_by_side(scores: pd.DataFrame) -> pd.DataFrame:
     ]
     told = scores["published"].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")
     long = scores[["row", "metric"]].assign(here=here, published=told)
-    wide = long.pivot(index="row", columns="metric", values=["here", "published"]).swaplevel(axis=1)
+    wide = long.set_index(["row", "metric"]).unstack("metric").swaplevel(axis=1)
     columns = [(metric, which) for metric in _METRICS for which in ("here", "published")]
     return wide[columns].reindex(dict.fromkeys(scores["row"]))
 
