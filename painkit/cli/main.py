@@ -99,7 +99,7 @@ def data_check(
     if as_json:
         typer.echo(report.to_json())
     else:
-        report.print(Console())
+        typer.echo(str(report))
     raise typer.Exit(0 if report.usable else 1)
 
 

@@ -213,15 +213,16 @@ def side_by_side(scores: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Index row; columns (metric, "here") such as ``2.18 [1.90, 2.51]`` and (metric, "published").
     """
-    here = [
-        f"{value:.2f} [{low:.2f}, {high:.2f}]"
-        for value, low, high in scores[["value", "low", "high"]].itertuples(index=False)
-    ]
-    told = scores["published"].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")
-    long = scores[["row", "metric"]].assign(here=here, published=told)
-    wide = long.set_index(["row", "metric"]).unstack("metric").swaplevel(axis=1)
-    columns = [(metric, which) for metric in _METRICS for which in ("here", "published")]
-    return wide[columns].reindex(dict.fromkeys(scores["row"]))
+    columns: dict[tuple[str, str], pd.Series[str]] = {}
+    for metric in _METRICS:
+        part = scores[scores["metric"] == metric].set_index("row")
+        columns[metric, "here"] = part.apply(
+            lambda one: f"{one['value']:.2f} [{one['low']:.2f}, {one['high']:.2f}]", axis=1
+        )
+        columns[metric, "published"] = part["published"].map(
+            lambda value: "" if pd.isna(value) else f"{value:.2f}"
+        )
+    return pd.DataFrame(columns)
 
 
 def paired_questions(

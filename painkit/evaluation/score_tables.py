@@ -77,18 +77,18 @@ def _published(whole: pd.DataFrame, section: Section) -> Iterator[Table]:
             table.add_column(_name(name), justify="right")
         table.add_column("source", style="dim")
         ours = whole[(whole["kind"] != "published") & (whole["average"] == shown)]
-        for name, values in ours.groupby("row", sort=False):
+        for row, values in ours.groupby("row", sort=False):
             by_metric = values.set_index("metric")["value"]
             source = f"here, {str(shown).replace('_', ' ')}"
             table.add_row(
-                escape(str(name)), *(_number(by_metric.get(m, float("nan"))) for m in metrics), source
+                escape(str(row)), *(_number(by_metric.get(m, float("nan"))) for m in metrics), source
             )
         table.add_section()
-        for name, values in rows[rows["metric"].isin(metrics)].groupby("row", sort=False):
+        for row, values in rows[rows["metric"].isin(metrics)].groupby("row", sort=False):
             by_metric = values.set_index("metric")["value"].groupby(level=0).first()
-            own = name == section.released_as
+            own = row == section.released_as
             table.add_row(
-                escape(f"{name} (these predictions)" if own else str(name)),
+                escape(f"{row} (these predictions)" if own else str(row)),
                 *(_number(by_metric.get(m, float("nan"))) for m in metrics),
                 escape("; ".join(_short_sources(values["source"]))),
                 style="bold" if own else None,
@@ -120,9 +120,9 @@ def _classes(section: Section) -> Iterator[Table]:
         table.add_column(str(k), justify="right")
     for name in ("precision", "recall", "F1"):
         table.add_column(name, justify="right")
-    for k, counts in section.confusion.iterrows():
-        scores = (_number(values.get(f"{name}[{k}]", float("nan"))) for name in ("precision", "recall", "F1"))
-        table.add_row(str(k), *(f"{count:,}" for count in counts), *scores)
+    for level, counts in section.confusion.iterrows():
+        scores = (_number(values.get(f"{name}[{level}]", float("nan"))) for name in ("precision", "recall", "F1"))
+        table.add_row(str(level), *(f"{count:,}" for count in counts), *scores)
     yield table
 
 
