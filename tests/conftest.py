@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -15,3 +16,20 @@ def shared() -> Path:
     if not (SHARED / "real").is_dir():
         pytest.skip("the folder ../shared with real files is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def across_workers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Folder that all workers of one test session share."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
+def smoke(across_workers: Path) -> Path:
+    """The simulated cohort in its smallest profile, with all images, made once a session."""
+    from painkit.data.simulated import simulate
+
+    root = across_workers / "smoke"
+    with FileLock(across_workers / "smoke.lock"):
+        return simulate(root, profile="smoke", images="all", seed=0, progress=False)

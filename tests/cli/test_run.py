@@ -69,7 +69,7 @@ def test_text_from_data_is_escaped_and_progress_bars_are_left_out(page):
 
 def test_a_parameter_the_notebook_does_not_declare_is_refused_by_name(tmp_path):
     notebook = write_notebook(tmp_path / "small.ipynb", PARAMETERS)
-    with pytest.raises(PainkitError, match="unknown parameter epoch .*expected one of epochs, out, title"):
+    with pytest.raises(PainkitError, match=r"unknown parameter epoch .*expected one of epochs, out, title"):
         run_notebook(str(notebook), parameters={"epoch": 5}, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -77,7 +77,7 @@ def test_a_parameter_the_notebook_does_not_declare_is_refused_by_name(tmp_path):
 def test_a_profile_the_notebook_has_no_sizes_for_is_refused(tmp_path):
     notebook = write_notebook(tmp_path / "small.ipynb", PARAMETERS)
     (tmp_path / "profiles.yaml").write_text("small:\n  smoke: {epochs: 1}\n")
-    with pytest.raises(PainkitError, match="unknown profile 'huge'.*expected one of smoke"):
+    with pytest.raises(PainkitError, match=r"unknown profile 'huge'.*expected one of smoke"):
         run_notebook(str(notebook), profile="huge", out=tmp_path / "out")
 
 
@@ -99,7 +99,7 @@ def test_a_report_folder_that_is_a_file_is_refused(tmp_path):
 
 
 def test_an_unknown_notebook_lists_those_that_exist():
-    with pytest.raises(PainkitError, match="no notebook '99_nothing' .*00_tour"):
+    with pytest.raises(PainkitError, match=r"no notebook '99_nothing' .*00_tour"):
         find_notebook("99_nothing")
 
 

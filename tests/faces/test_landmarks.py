@@ -29,7 +29,8 @@ def test_lines_between_mirror_partners_of_a_real_face_are_parallel(shared):
     joining = (points[MIRROR] - points)[[i for i in range(66) if MIRROR[i] > i]]
     joining *= np.sign(joining.real)  # the lower lip is numbered from right to left
     angles = np.degrees(np.angle(joining / joining.sum()))
-    assert np.abs(angles).max() < 15  # he raises one corner of his mouth: 13 degrees at the lips, less elsewhere
+    # He raises one corner of his mouth: 13 degrees at the lips, less elsewhere.
+    assert np.abs(angles).max() < 15
 
 
 def test_lines_draw_every_landmark():
