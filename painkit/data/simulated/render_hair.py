@@ -103,9 +103,7 @@ def _hairline(flat: Points, look: Look) -> Points:
     """Edge of the hair on the forehead, from the left temple to the right."""
     brow, top = flat[17:27, 1].min(), flat[92, 1]
     up = 19.0 * look.bald if look.male else 0.0
-    temple = (
-        [(-53, 9), (-53.5, -14), (-50, -34)] if look.male or look.hair_style == 3 else [(-60, 25), (-55, -6)]
-    )
+    temple = [(-53, 9), (-53.5, -14), (-50, -34)] if _short(look) else [(-60, 25), (-55, -6)]
     match (bool(look.male), look.hair_style):
         case (True, 0):  # straight
             half = [(-43, top + 6 - up), (-22, top + 3 - up), (0, top + 2 - 0.8 * up)]
@@ -137,16 +135,17 @@ def _hairline(flat: Points, look: Look) -> Points:
     return edge
 
 
+def _short(look: Look) -> bool:
+    return bool(look.male) or look.hair_style == 3
+
+
 def hair_pins(rest: Points, look: Look) -> Points:
     """Points (m, 3) of the hair and around the head, which no action unit moves."""
     line = _hairline(rest[:, :2], look)
     depth = 6 - 40 * (line[:, 0] / 56) ** 2 - 1.6 * np.maximum(-60 - line[:, 1], 0)
     around = [(x, y, -42) for x in (-92, 92) for y in (-115, -40, 20, 70, 134)]
-    locks = [
-        (s * x, y, -40)
-        for s in (-1, 1)
-        for x, y in ((62, 48), (70, 20), (70, -20), (48, 70), (47, 90), (60, 112))
-    ]
+    hanging = [(70, 20, -40), (70, -20, -40), (62, 48, -40), (48, 70, -24), (47, 90, -24), (60, 112, -40)]
+    locks = [(s * x, y, z) for s in (-1, 1) for x, y, z in hanging[: 2 if _short(look) else None]]
     return np.concatenate([np.column_stack([line, depth]), around, locks, [(0, -115, -42), (0, 134, -30)]])
 
 
@@ -163,7 +162,7 @@ def _crop(rng: np.random.Generator) -> list[Points]:
 
 def front_hair(canvas: Canvas, flat: Points, look: Look, rng: np.random.Generator) -> NDArray[np.float32]:
     """Hair over the head; returns where it is, 0-1, as a plane."""
-    short = look.male or look.hair_style == 3
+    short = _short(look)
     line = spline(_hairline(flat, look))
     cap = _skull(flat, 3 if short else 7, 1 if short else 2)
     if look.male and look.bald > 0.72:  # a wreath of hair

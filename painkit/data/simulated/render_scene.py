@@ -57,9 +57,8 @@ def paint_torso(chin: float, look: Look) -> NDArray[np.uint8]:
     canvas = Canvas(np.zeros((4, *size), np.float32), -ORIGIN[0] - MARGIN, -ORIGIN[1] - MARGIN, 1)
     wide = 33.0 + 7 * look.male
     pit = chin + 34
-    half = np.array(
-        [(-wide, chin - 40), (-wide + 1, chin + 4), (-wide - 3, chin + 16), (-wide - 20, chin + 25)]
-    )
+    top = [(-10, chin - 40), (-0.86 * wide, chin - 33), (-0.97 * wide, chin - 20), (-0.98 * wide, chin)]
+    half = spline([*top, (-wide - 3, chin + 16), (-wide - 20, chin + 25)])
     neck = np.concatenate([half, [(-wide - 20, pit + 60), (wide + 20, pit + 60)], half[::-1] * (-1, 1)])
     skin = canvas.polygon(neck)
     canvas.cover(look.skin * 0.95, skin)
