@@ -1,0 +1,116 @@
+"""Training on a frame store against the bare step of the same net, and layouts and number formats.
+
+    python benchmarks/bench_face_training.py [--width 0.25] [--batch 64] [--steps 4] [--repeats 5]
+
+The ceiling is 1.2 times the bare forward + backward + step. Both run in turn and the best of each counts, so
+that a busy machine slows both alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from painkit.faces.augmentation import Augmentation
+from painkit.models.acceleration import Acceleration, choose_acceleration
+from painkit.models.face_net import PainNet, to_input
+from painkit.models.face_training import train_on_crops
+from painkit.models.frames import FrameStore, build_frame_store
+from painkit.models.losses import smooth_l1
+from painkit.models.sampling import batches
+
+
+def noise_store(folder: str, n: int) -> FrameStore:
+    crops = np.random.default_rng(0).integers(0, 256, (64, 112, 96, 3), dtype=np.uint8)
+    return build_frame_store(lambda i: crops[i % 64], n, folder, content="noise", progress=False)
+
+
+def bare(net: PainNet, x: torch.Tensor, y: torch.Tensor, steps: int, how: Acceleration) -> None:
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4)
+    for _ in range(steps):
+        with how.autocast():
+            loss = smooth_l1(net(x).float(), y)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    if how.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def ours(
+    net: PainNet, store: FrameStore, y: torch.Tensor, args: argparse.Namespace, how: Acceleration
+) -> None:
+    levels = np.arange(len(store)) % 6
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4)
+    train_on_crops(
+        net,
+        lambda images, at: [smooth_l1(net(images).float(), y[at])],
+        store,
+        np.arange(len(store)),
+        batches(levels, args.batch, args.steps, np.random.default_rng(0), "uniform"),
+        optimizer,
+        acceleration=how,
+        augmentation=Augmentation(),
+        seed=0,
+    )
+
+
+def best(repeats: int, **functions: Callable[[], None]) -> dict[str, float]:
+    times = dict.fromkeys(functions, float("inf"))
+    for _ in range(repeats):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            times[name] = min(times[name], time.perf_counter() - start)
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--width", type=float, default=0.25)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="auto")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    how = choose_acceleration(args.device)
+    print(f"device {how.device}, chosen format {how.dtype}, width {args.width}, batch {args.batch}")
+
+    def net(layout: torch.memory_format = torch.channels_last) -> PainNet:
+        torch.manual_seed(0)
+        return PainNet(args.width).to(how.device, memory_format=layout)
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = noise_store(folder, 4000)
+        y = torch.from_numpy(np.arange(4000) % 6).float().to(how.device)
+        x = to_input(store.batch(slice(0, args.batch)), how.device)
+        one, other = net(), net()
+        times = best(
+            args.repeats,
+            bare=lambda: bare(one, x, y[: args.batch], args.steps, how),
+            ours=lambda: ours(other, store, y, args, how),
+        )
+        ms = {name: 1000 * seconds / args.steps for name, seconds in times.items()}
+        print(
+            f"step: bare {ms['bare']:.0f} ms, ours {ms['ours']:.0f} ms, ratio {ms['ours'] / ms['bare']:.3f}"
+        )
+        variants = {}
+        for layout in (torch.contiguous_format, torch.channels_last):
+            for dtype in (torch.float32, torch.bfloat16):
+                fixed, model = x.contiguous(memory_format=layout), net(layout)
+                form = Acceleration(how.device, dtype)
+                name = f"{str(layout)[6:]} {str(dtype)[6:]}"
+                variants[name] = lambda m=model, i=fixed, f=form: bare(m, i, y[: args.batch], args.steps, f)
+        for name, seconds in best(args.repeats, **variants).items():
+            print(f"{name:28s} {1000 * seconds / args.steps:7.0f} ms a step")
+
+
+if __name__ == "__main__":
+    main()
