@@ -62,9 +62,8 @@ def main() -> None:
             costs.append(1000 * (time.process_time() - cpu) / args.frames)
             assert store.counts()["stored"] == args.frames
         print(f"build: {max(rates):.0f} frames/s (best of {args.repeats}; floor 300)")
-        print(
-            f"processor time: {min(costs):.2f} ms a frame, so {2000 / min(costs):.0f} frames/s on two idle cores"
-        )
+        idle = 2000 / min(costs)
+        print(f"processor time: {min(costs):.2f} ms a frame, so {idle:.0f} frames/s on two idle cores")
         rng, n = np.random.default_rng(0), 200
         wall = time.perf_counter()
         for _ in range(n):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ from painkit.errors import PainkitError
 if TYPE_CHECKING:
     import av
 
-__all__ = ["Video"]
+__all__ = ["Video", "VideoFrames"]
 
 
 class Video:
@@ -135,3 +137,49 @@ class Video:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class VideoFrames:
+    """Chosen frames of many videos as one numbered collection; ``frames(i)`` decodes number i.
+
+    Ask in order: the frames of one video one after the other are decoded once. May be called from several
+    threads; each keeps one video open.
+
+    Parameters
+    ----------
+    root : path
+    videos : (n,) sequence of str
+        Path of each frame's video, relative to `root`.
+    numbers : (n,) sequence of int
+        Frame in that video, 0-based.
+    """
+
+    def __init__(self, root: str | PathLike[str], videos: Sequence[str], numbers: Sequence[int]) -> None:
+        if len(videos) != len(numbers):
+            raise PainkitError(f"{len(videos)} videos for {len(numbers)} frame numbers")
+        self.root, self.videos, self.numbers = Path(root), list(videos), [int(n) for n in numbers]
+        self._open = threading.local()
+
+    def __len__(self) -> int:
+        """Count frames."""
+        return len(self.numbers)
+
+    def __call__(self, i: int) -> NDArray[np.uint8]:
+        """Decode frame `i` of the collection: (height, width, 3) uint8 RGB; errors as of `Video`."""
+        path = self.root / self.videos[i]
+        video: Video | None = getattr(self._open, "video", None)
+        if video is None or video.path != path:
+            if video is not None:
+                video.close()
+            video = self._open.video = Video(path)
+        return video[self.numbers[i]]
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the videos' names, sizes and times and of the frame numbers."""
+        digest = hashlib.blake2b(repr((self.videos, self.numbers)).encode(), digest_size=16)
+        for name in sorted(set(self.videos)):
+            path = self.root / name
+            status = path.stat() if path.is_file() else None
+            digest.update(repr(status and (status.st_size, status.st_mtime_ns)).encode())
+        return digest.hexdigest()

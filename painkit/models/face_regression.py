@@ -32,14 +32,14 @@ __all__ = ["ROWS", "FaceNetRegression", "crops_of"]
 N_LEVELS = 6
 
 ROWS: Mapping[str, Mapping[str, Any]] = {
-    "smooth l1": {"turning_point": 1.0, "center_p": None, "sampling": "all"},
-    "l1 + l1 center": {"turning_point": 0.0, "center_p": 1, "sampling": "all"},
-    "smooth l1 + l1 center": {"turning_point": 1.0, "center_p": 1, "sampling": "all"},
-    "smooth l1 + l2 center": {"turning_point": 1.0, "center_p": 2, "sampling": "all"},
-    "l1 + l1 center + sampling": {"turning_point": 0.0, "center_p": 1, "sampling": "uniform"},
-    "smooth l1 + l1 center + sampling": {"turning_point": 1.0, "center_p": 1, "sampling": "uniform"},
+    "smooth L1": {"turning_point": 1.0, "center_p": None, "sampling": "all"},
+    "L1 + L1 center loss": {"turning_point": 0.0, "center_p": 1, "sampling": "all"},
+    "smooth L1 + L1 center loss": {"turning_point": 1.0, "center_p": 1, "sampling": "all"},
+    "smooth L1 + L2 center loss": {"turning_point": 1.0, "center_p": 2, "sampling": "all"},
+    "L1 + L1 center loss + sampling": {"turning_point": 0.0, "center_p": 1, "sampling": "uniform"},
+    "smooth L1 + L1 center loss + sampling": {"turning_point": 1.0, "center_p": 1, "sampling": "uniform"},
 }
-"""The rows of Tables 1 and 2 that are the paper's own: ``FaceNetRegression(store=store, **ROWS[name])``."""
+"""The paper's own rows of Tables 1 and 2, as `published` names them: ``FaceNetRegression(store=s, **ROWS[name])``."""
 
 
 def crops_of(X: pd.DataFrame, store: FrameStore) -> NDArray[np.bool_]:

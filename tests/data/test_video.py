@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from painkit.data.video import Video
+from painkit.data.video import Video, VideoFrames
 from painkit.errors import PainkitError
 
 N = 138  # BioVid: 5.5 s at 25 frames/s
@@ -113,3 +114,20 @@ def test_files_that_are_no_video(content: bytes, tmp_path: Path) -> None:
 def test_absent_file(tmp_path: Path) -> None:
     with pytest.raises(PainkitError, match=r"absent\.mp4"):
         Video(tmp_path / "absent.mp4")
+
+
+def test_frames_of_many_videos_as_one_collection(clip: Path, tmp_path: Path) -> None:
+    write(tmp_path / "b.mp4", range(20))
+    (tmp_path / "a.mp4").write_bytes(clip.read_bytes())
+    videos = ["a.mp4"] * 5 + ["b.mp4"] * 3 + ["absent.mp4"]
+    numbers = [0, 30, 31, 90, 137, 2, 3, 19, 0]
+    frames = VideoFrames(tmp_path, videos, numbers)
+    with ThreadPoolExecutor(3) as pool:
+        assert [number_of(p) for p in pool.map(frames, range(8))] == numbers[:8]
+    with pytest.raises(PainkitError, match=r"absent\.mp4"):
+        frames(8)
+    before = frames.fingerprint
+    assert VideoFrames(tmp_path, videos, numbers).fingerprint == before
+    assert VideoFrames(tmp_path, videos, [1, *numbers[1:]]).fingerprint != before
+    write(tmp_path / "b.mp4", range(21))
+    assert frames.fingerprint != before

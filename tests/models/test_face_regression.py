@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from painkit.errors import PainkitError
+from painkit.evaluation.published import published
 from painkit.faces.crops import FaceCrop
 from painkit.models.acceleration import choose_acceleration
 from painkit.models.face_regression import ROWS, FaceNetRegression
@@ -49,11 +50,14 @@ def fits(faces: DrawnFaces, face_store: FrameStore) -> dict[str, FaceNetRegressi
 
 
 def test_rows_are_those_of_the_tables(face_store: FrameStore) -> None:
-    assert len(ROWS) == 6
+    table = published("facenet_regression")
+    theirs = set(table.loc[table["table"].isin(["Table 1", "Table 2"]), "row"])
+    assert theirs - set(ROWS) == {"all zeros", "OSVR-L1", "OSVR-L2", "RCR"}
+    assert len(set(ROWS) & theirs) == len(ROWS) == 6
     for name, settings in ROWS.items():
         model = FaceNetRegression(store=face_store, **settings)
         assert model.turning_point == (1.0 if name.startswith("smooth") else 0.0)
-        assert model.center_p == (None if "center" not in name else 2 if "l2 center" in name else 1)
+        assert model.center_p == (None if "center" not in name else 2 if "L2 center" in name else 1)
         assert (model.sampling == "uniform") == ("sampling" in name)
     defaults = FaceNetRegression(store=face_store)
     paper = (0.01, 1e-4, 0.9, 5e-4, 64, 5000, True, 1.0)
