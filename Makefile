@@ -34,7 +34,7 @@ contract: $(STAMP)
 	$(BIN)/lint-imports
 
 tests: $(STAMP)
-	$(BIN)/python -m pytest -p no:benchmark -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -p no:benchmark -n $(JOBS) --dist worksteal
 
 bench: $(STAMP)
 	$(BIN)/python -m pytest benchmarks -s
