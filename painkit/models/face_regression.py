@@ -39,7 +39,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "L1 + L1 center loss + sampling": {"turning_point": 0.0, "center_p": 1, "sampling": "uniform"},
     "smooth L1 + L1 center loss + sampling": {"turning_point": 1.0, "center_p": 1, "sampling": "uniform"},
 }
-"""The paper's own rows of Tables 1 and 2, as `published` names them: ``FaceNetRegression(store=s, **ROWS[name])``."""
+"""The paper's own rows, named as in `published`: ``FaceNetRegression(store=store, **ROWS[name])``."""
 
 
 def crops_of(X: pd.DataFrame, store: FrameStore) -> NDArray[np.bool_]:
