@@ -63,7 +63,10 @@ class FrameStore:
     @cached_property
     def description(self) -> dict[str, Any]:
         """Crop settings, key, counts and whether the images are simulated."""
-        return dict(json.loads((self.folder / "store.json").read_text(encoding="utf-8")))
+        try:
+            return dict(json.loads((self.folder / "store.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise PainkitError(f"the store is damaged: {error}", where=self.folder) from error
 
     @property
     def key(self) -> str:
@@ -78,8 +81,7 @@ class FrameStore:
     @cached_property
     def status(self) -> NDArray[np.uint8]:
         """(n,) 0 not requested, 1 stored, 2 no face found, 3 unreadable image."""
-        status: NDArray[np.uint8] = np.load(self.folder / "status.npy")
-        return status
+        return self._array("status.npy")
 
     @property
     def usable(self) -> NDArray[np.bool_]:
@@ -99,8 +101,18 @@ class FrameStore:
 
     def crops(self) -> NDArray[np.uint8]:
         """The whole (n, height, width, 3) array, RGB, mapped read-only; black where unusable."""
-        mapped: NDArray[np.uint8] = np.load(self.folder / "crops.npy", mmap_mode="r")
-        return mapped
+        return self._array("crops.npy", mmap_mode="r")
+
+    def _array(self, name: str, **options: Any) -> NDArray[np.uint8]:
+        try:
+            array: NDArray[np.uint8] = np.load(self.folder / name, **options)
+        except (OSError, ValueError, EOFError) as error:
+            raise PainkitError(
+                f"the store is damaged: {error}",
+                where=self.folder / name,
+                expected="delete the folder, build anew",
+            ) from error
+        return array
 
     def batch(self, rows: ArrayLike | slice) -> NDArray[np.uint8]:
         """Copy crops (b, height, width, 3) into memory.

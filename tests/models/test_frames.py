@@ -69,6 +69,18 @@ def test_frames_without_a_face_are_masked_and_counted(few: FrameStore) -> None:
         few.batch([12])
 
 
+@pytest.mark.parametrize("name", ["crops.npy", "status.npy", "store.json"])
+def test_a_damaged_store_is_told(name: str, few: FrameStore) -> None:
+    for content in (b"", b"{no store"):
+        (few.folder / name).write_bytes(content)
+        store = FrameStore(few.folder)
+        with pytest.raises(PainkitError, match="the store is damaged"):
+            (store.description, store.status, store.crops())
+    (few.folder / "crops.npy").unlink()
+    with pytest.raises(PainkitError, match="damaged"):
+        FrameStore(few.folder).crops()
+
+
 def test_batches_are_slices(few: FrameStore) -> None:
     np.testing.assert_array_equal(few.batch(slice(0, 3)), few.batch([0, 1, 2]))
     np.testing.assert_array_equal(few.batch([3, 3, 1]), few.batch([3, 3, 1, 0])[:3])
