@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from painkit.models.landmarks_net import LandmarkNet
@@ -61,6 +62,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.standard_normal((given.frames, 132), dtype=np.float32)
     targets = rng.uniform(0, 10, (given.frames, 2)).astype(np.float32)
+    threadpool_limits(given.threads)
     contestants = (bare_loop, painkit, scikit_learn)
     for run in contestants:
         run(inputs[: 10 * BATCH], targets[: 10 * BATCH], 1)

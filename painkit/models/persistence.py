@@ -69,7 +69,8 @@ class Persistent:
         document = {
             "painkit": __version__,
             "estimator": type(self).__name__,
-            "parameters": {k: str(v) if isinstance(v, PathLike) else v for k, v in parameters.items()},
+            # A folder of kept networks belongs to the machine that trained, not to the model.
+            "parameters": {k: None if k == "memory" else v for k, v in parameters.items()},
             "fitted": facts,
         }
         try:
