@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Self
 
@@ -116,4 +116,6 @@ def _jsonable(value: object) -> object:
         return value.item()
     if isinstance(value, torch.device):
         return str(value)
+    if isinstance(value, PathLike):  # features, a frame store, pre-trained weights
+        return fspath(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -41,7 +41,7 @@ def fits(faces: DrawnFaces, face_store: FrameStore) -> dict[str, FaceNetRegressi
     settings = {
         "all": {"sampling": "all"},
         "uniform": {"sampling": "uniform"},
-        "center": {"sampling": "uniform", "center_p": 2, "center_weight": 0.1, "center_lr": 0.5},
+        "center": {"sampling": "uniform", "center_p": 2, "center_weight": 0.3, "center_lr": 0.5},
     }
     return {
         name: FaceNetRegression(store=face_store, **SMALL, **s).fit(train, train["level"])
