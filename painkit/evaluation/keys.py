@@ -23,6 +23,8 @@ from painkit.evaluation.samples import Samples
 
 __all__ = ["data_digest", "describe", "digest", "machine", "seeded", "versions"]
 
+# Parameters that change how a fit is done or shown, not what comes out; `memory` is a cache, as in scikit-learn.
+_NO_EFFECT = frozenset({"memory", "n_jobs", "progress", "verbose"})
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "gpytorch", "skorch")
 
 
@@ -65,7 +67,8 @@ def describe(value: Any, where: str = "estimator") -> Any:
     if isinstance(value, pd.DataFrame | pd.Series):
         return {"table": list(value.shape), "sha256": _table_digest(value)}
     if hasattr(value, "get_params") and not isinstance(value, type):
-        parameters = {k: describe(v, f"{where}.{k}") for k, v in sorted(value.get_params(deep=False).items())}
+        given = sorted(value.get_params(deep=False).items())
+        parameters = {k: describe(v, f"{where}.{k}") for k, v in given if k not in _NO_EFFECT}
         return {"class": _name(type(value), where), **_source(type(value)), "parameters": parameters}
     if isinstance(value, type) or inspect.isroutine(value):
         return {"name": _name(value, where), **_source(value)}

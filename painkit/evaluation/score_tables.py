@@ -121,7 +121,9 @@ def _classes(section: Section) -> Iterator[Table]:
     for name in ("precision", "recall", "F1"):
         table.add_column(name, justify="right")
     for level, counts in section.confusion.iterrows():
-        scores = (_number(values.get(f"{name}[{level}]", float("nan"))) for name in ("precision", "recall", "F1"))
+        scores = (
+            _number(values.get(f"{name}[{level}]", float("nan"))) for name in ("precision", "recall", "F1")
+        )
         table.add_row(str(level), *(f"{count:,}" for count in counts), *scores)
     yield table
 

@@ -135,3 +135,9 @@ def test_seeds_are_the_same_everywhere() -> None:
     first = hashlib.sha256(b"0/fold-1").hexdigest()[:8]
     assert seeded(0, "fold-1") == int(first, 16) // 2
     assert 0 <= seeded(123, "x") < 2**31
+
+
+def test_where_a_cache_lies_and_what_is_shown_are_not_part_of_the_key() -> None:
+    plain = BaggingRegressor(Ridge(), n_jobs=1, verbose=0)
+    assert key(plain) == key(BaggingRegressor(Ridge(), n_jobs=2, verbose=3))
+    assert key(make_pipeline(Ridge(), memory="here")) == key(make_pipeline(Ridge(), memory="there"))
