@@ -23,6 +23,7 @@ from painkit.data.simulated.facts import Facts, SubjectFacts, facts
 __all__ = [
     "AGE_EFFECT",
     "COMPLEXION_EFFECT",
+    "DURATION",
     "FELT_SD",
     "GENDER_EFFECT",
     "LEAK_SD",
@@ -51,6 +52,8 @@ COMPLEXION_EFFECT = {"pale-fair": 0.35, "fair-olive": 0.0, "olive-dark": -0.35}
 """Added to felt pain before it is reported."""
 GENDER_EFFECT = {"female": 0.25, "male": -0.25}
 """Added to felt pain before it is reported."""
+DURATION = 0.6
+"""How much longer a stronger pain shows: log of the painful frames for one unit of what is shown."""
 REPORT_NOISE = 0.25
 """Standard deviation of the noise in a report of felt pain."""
 OBSERVER_NOISE = 0.12
@@ -173,7 +176,7 @@ def _sequences_of(
         if lengths[painful].sum() - 6 * painful.sum() >= total:
             break
     share = np.zeros(n, int)
-    weight = lengths * np.exp(0.6 * rng.standard_normal(n))
+    weight = lengths * np.exp(DURATION * (shown - shown.mean()) + 0.4 * rng.standard_normal(n))
     if total:
         share[painful] = _apportion(total, weight[painful], lengths[painful] - 6)
     peak = np.where(painful, 1 + norm.cdf(shown - shown.mean()), norm.cdf(felt - 0.2))
