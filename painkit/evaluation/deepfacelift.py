@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pandas as pd
-from sklearn.base import clone
-from tqdm.auto import tqdm
 
 from painkit.attribution.ard import without_each_feature
 from painkit.data.cohort import Cohort
 from painkit.evaluation.labels import label_table
 from painkit.evaluation.protocols import Protocol
 from painkit.evaluation.published import published
-from painkit.evaluation.runs import Run, run
+from painkit.evaluation.rows import Row, run_rows, side_by_side
+from painkit.evaluation.runs import Run
 from painkit.metrics import compare, evaluate, trivial_rows
 from painkit.models.deepfacelift import DeepFaceLIFT
 from painkit.models.hcrf import HCRF
@@ -39,13 +38,6 @@ _METRICS: Final = ("MAE", "ICC(3,1)")
 
 #: The setting with the lowest MAE and the highest ICC of the published table.
 BEST_ROW: Final = "DeepFaceLIFT, personal features 3rd layer, labels VAS+OPI, statistics VAS"
-
-
-class Row(NamedTuple):
-    """An estimator and the label, or labels, it is trained on."""
-
-    estimator: Any
-    target: str | tuple[str, ...]
 
 
 def _plus(names: Iterable[str]) -> str:
@@ -100,60 +92,6 @@ def _cell(placement: str, labels: tuple[str, ...]) -> str:
     return f"personal features {_PLACEMENTS[placement]}, labels {_plus(labels)}"
 
 
-def run_rows(
-    rows: Mapping[str, Row],
-    cohort: Cohort,
-    protocol: Protocol,
-    out: str | Path,
-    *,
-    jobs: int = 1,
-    scheduler: str | None = None,
-    seed: int = 0,
-    keep_models_of: Iterable[str] = (),
-) -> dict[str, Run]:
-    """Run every row on one protocol; rows whose estimators are equal are run once.
-
-    Parameters
-    ----------
-    rows : mapping of str to Row
-        As from `table_one_rows`.
-    cohort : Cohort
-    protocol : Protocol
-    out : path
-        Folder of the runs; done folds are read from it. Stage-1 networks are kept in it, too, so that
-        settings that share one train it once.
-    jobs, scheduler, seed
-        See `painkit.evaluation.run`.
-    keep_models_of : iterable of str
-        Rows whose fitted models are to be kept, for explaining them.
-
-    Returns
-    -------
-    dict of str to Run
-    """
-    kept = set(keep_models_of)
-    runs: dict[str, Run] = {}
-    memory = Path(out).absolute() / "stage1"
-    for name, (estimator, target) in (bar := tqdm(rows.items(), desc="rows", unit="row")):
-        bar.set_postfix_str(name, refresh=True)
-        prepared = clone(estimator)
-        if "memory" in prepared.get_params():
-            prepared.set_params(memory=memory)
-        runs[name] = run(
-            prepared,
-            cohort,
-            protocol,
-            target,
-            out,
-            jobs=jobs,
-            scheduler=scheduler,
-            seed=seed,
-            keep_models=name in kept,
-            progress=False,
-        )
-    return runs
-
-
 def score_rows(
     runs: Mapping[str, Run],
     cohort: Cohort,
@@ -198,31 +136,6 @@ def score_rows(
     keys = pd.MultiIndex.from_frame(scored[["row", "metric"]])
     scored["published"] = values.reindex(keys).to_numpy()
     return scored[["row", *(column for column in scored.columns if column != "row")]]
-
-
-def side_by_side(scores: pd.DataFrame) -> pd.DataFrame:
-    """Lay scores out as the paper does: a line a row, each metric with its interval and the published value.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        As from `score_rows`.
-
-    Returns
-    -------
-    DataFrame
-        Index row; columns (metric, "here") such as ``2.18 [1.90, 2.51]`` and (metric, "published").
-    """
-    columns: dict[tuple[str, str], pd.Series[str]] = {}
-    for metric in _METRICS:
-        part = scores[scores["metric"] == metric].set_index("row")
-        columns[metric, "here"] = part.apply(
-            lambda one: f"{one['value']:.2f} [{one['low']:.2f}, {one['high']:.2f}]", axis=1
-        )
-        columns[metric, "published"] = part["published"].map(
-            lambda value: "" if pd.isna(value) else f"{value:.2f}"
-        )
-    return pd.DataFrame(columns)
 
 
 def paired_questions(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from os import PathLike
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike, fspath
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Literal
@@ -17,7 +20,33 @@ from torch import Tensor, nn
 from painkit.errors import PainkitError
 from painkit.models.persistence import read_tensors, write_tensors
 
-__all__ = ["load_face_weights", "load_weights", "read_weights", "save_face_weights"]
+__all__ = ["WeightsFile", "load_face_weights", "load_weights", "read_weights", "save_face_weights"]
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Path of a file of weights that enters the keys of runs by what it holds, not by where it lies.
+
+    Raises
+    ------
+    PainkitError
+        When the file is missing.
+    """
+
+    path: str | PathLike[str]
+
+    def __post_init__(self) -> None:
+        if not Path(self.path).is_file():
+            raise PainkitError("no such file of weights", where=self.path)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the content."""
+        with Path(self.path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def __fspath__(self) -> str:
+        return fspath(self.path)
 
 
 def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
