@@ -23,7 +23,7 @@ from painkit.evaluation.samples import Samples
 
 __all__ = ["data_digest", "describe", "digest", "machine", "seeded", "versions"]
 
-# Parameters that change how a fit is done or shown, not what comes out; `memory` is a cache, as in scikit-learn.
+# Parameters that say how a fit is done or shown, not what comes out; `memory` is a cache, as in scikit-learn.
 _NO_EFFECT = frozenset({"memory", "n_jobs", "progress", "verbose"})
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "gpytorch", "skorch")
 

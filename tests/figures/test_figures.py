@@ -1,0 +1,134 @@
+"""Figures show the numbers they were given, and say when these are simulated."""
+
+import base64
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+import painkit.data
+from painkit.figures.comparisons import relevance_by_fold, rows_with_intervals
+from painkit.figures.estimates import bands_by_subject, coverage, errors_by_subject
+from painkit.figures.faces import face_strip, face_through_time, image_uri, outline
+from painkit.figures.labels import level_shares, sequence_labels
+from painkit.figures.landmark_maps import contribution_maps, distance_boxes
+from painkit.figures.style import finish
+from painkit.figures.traces import pain_and_units
+
+
+@pytest.fixture(scope="module")
+def cohort(smoke):
+    return painkit.data.load("simulated", smoke, progress=False)
+
+
+def test_an_image_survives_its_address():
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    encoded = np.frombuffer(base64.b64decode(image_uri(image).split(",")[1]), np.uint8)
+    np.testing.assert_array_equal(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1], image)
+
+
+def test_level_shares_of_each_subject_sum_to_a_hundred_and_count_every_labelled_frame(cohort):
+    figure = level_shares(cohort)
+    np.testing.assert_allclose(np.sum([bar.x for bar in figure.data], axis=0), 100)
+    assert np.sum([bar.customdata for bar in figure.data]) == cohort.frames["pspi"].notna().sum()
+
+
+def test_histograms_count_every_sequence(cohort):
+    figure = sequence_labels(cohort)
+    assert [int(np.sum(bar.y)) for bar in figure.data[:2]] == [len(cohort.sequences)] * 2
+
+
+def test_a_face_through_time_holds_its_images_and_states_the_coded_units(cohort):
+    peak = cohort.frames.loc[cohort.frames["pspi"].idxmax()]
+    figure = face_through_time(cohort, peak["sequence"], count=5)
+    assert len(figure.frames) == 5
+    assert all(len(frame.layout.images) == 1 for frame in figure.frames)
+    last = cohort.frames[(cohort.frames["sequence"] == peak["sequence"]) & cohort.frames["tracked"]].iloc[-1]
+    assert figure.frames[-1].layout.xaxis.title.text.startswith(
+        f"frame {last['frame']}   PSPI {last['pspi']:g}"
+    )
+
+
+def test_a_strip_draws_the_landmarks_of_the_frames_asked_for(cohort):
+    rows = np.flatnonzero(cohort.frames["tracked"])[[0, 10]]
+    figure = face_strip(cohort, [int(row) for row in rows])
+    points = [trace for trace in figure.data if trace.mode == "markers"]
+    for row, trace in zip(rows, points, strict=True):
+        np.testing.assert_allclose(np.c_[trace.x, trace.y], cohort.landmarks[row])
+
+
+def test_lines_of_a_face_are_broken_between_its_parts():
+    x, y = outline(np.arange(132.0).reshape(66, 2))
+    assert x.count(None) == y.count(None) == 9
+
+
+def test_trace_shows_pspi_and_every_unit_that_occurs(cohort):
+    peak = cohort.frames.loc[cohort.frames["pspi"].idxmax()]
+    figure = pain_and_units(cohort, peak["sequence"])
+    frames = cohort.frames[cohort.frames["sequence"] == peak["sequence"]]
+    np.testing.assert_array_equal(figure.data[0].y, frames["pspi"])
+    shown = [unit for unit in frames if unit.startswith("AU") and frames[unit].max() > 0]
+    assert list(figure.data[2].y) == shown
+
+
+def predictions():
+    rows = [("a", "a1", 2.0, 3.0), ("a", "a2", 4.0, 4.5), ("b", "b1", 0.0, 2.0)]
+    table = pd.DataFrame(rows, columns=["subject", "sequence", "y_true", "y_pred"])
+    return table.assign(target="vas", y_std=1.0)
+
+
+def test_errors_are_means_within_each_subject():
+    figure = errors_by_subject(predictions(), title="errors", simulated=False)
+    assert dict(zip(figure.data[0].x, figure.data[0].y, strict=True)) == {"a": 0.75, "b": 2.0}
+
+
+def test_band_reaches_the_quantiles_of_its_normal():
+    figure = bands_by_subject(predictions(), ["a", "b"], level=0.5, simulated=False)
+    np.testing.assert_allclose(figure.data[0].y, [3.6745, 5.1745, 3.8255, 2.3255], atol=1e-4)
+
+
+def test_coverage_stands_at_the_stated_levels():
+    rows = [("coverage 50%", 0.4, 0.3, 0.5), ("coverage 90%", 0.8, 0.7, 0.9)]
+    table = pd.DataFrame(rows, columns=["metric", "value", "low", "high"]).assign(target="vas")
+    drawn = coverage(table, simulated=False).data[1]
+    assert list(drawn.x) == [0.5, 0.9]
+    np.testing.assert_allclose(drawn.error_y.arrayminus, [0.1, 0.1])
+
+
+def test_maps_share_one_colour_scale_around_zero():
+    face = np.random.default_rng(0).uniform(0, 100, (66, 2))
+    maps = {"one": np.linspace(-1, 3, 66), "two": np.linspace(-5, 2, 66)}
+    axis = contribution_maps(face, maps, title="maps", simulated=False).layout.coloraxis
+    assert (axis.cmin, axis.cmax) == (-5, 5)
+
+
+def test_boxes_are_quartiles_of_the_distance_from_the_origin():
+    points = np.zeros((5, 66, 2))
+    points[:, 7] = np.c_[[3, 6, 9, 12, 15], [4, 8, 12, 16, 20]]  # at distances 5, 10, 15, 20, 25
+    box = distance_boxes(points, [7], title="boxes", simulated=False).data[0]
+    assert (box.q1[0], box.median[0], box.q3[0]) == (10, 15, 20)
+
+
+def test_rows_keep_their_order_and_relevance_is_sorted():
+    table = pd.DataFrame(
+        {"row": ["z", "a"], "metric": "MAE", "value": [1.0, 2], "low": [0.5, 1], "high": [2.0, 3]}
+    )
+    figure = rows_with_intervals(table, title="rows", simulated=False)
+    assert list(figure.layout.yaxis.categoryarray) == ["a", "z"]  # drawn from the bottom up
+    relevance = pd.DataFrame({"statistic": ["s", "t"], "fold": ["1", "1"], "relevance": [-2.0, 1.0]})
+    assert list(relevance_by_fold(relevance, simulated=False).layout.xaxis.categoryarray) == ["t", "s"]
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_only_simulated_figures_say_simulated(simulated):
+    figure = finish(
+        rows_with_intervals(
+            pd.DataFrame({"row": ["a"], "metric": "MAE", "value": [1.0], "low": [0.5], "high": [2.0]}),
+            title="rows",
+            simulated=simulated,
+        ),
+        "rows",
+        simulated=simulated,
+    )
+    assert ("Simulated" in str(figure.layout.title.subtitle.text)) is simulated
