@@ -1,0 +1,284 @@
+"""The face net's experiments: the rows of Tables 1 and 2 (Wang et al. 2017), released predictions beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from painkit.data.cohort import Cohort
+from painkit.errors import PainkitError
+from painkit.evaluation.prediction_files import read_predictions
+from painkit.evaluation.published import published
+from painkit.evaluation.rows import Row
+from painkit.evaluation.runs import Run
+from painkit.evaluation.score import RELEASED
+from painkit.metrics import compare, evaluate, trivial_rows
+from painkit.metrics.scales import SCALES
+from painkit.models.face_regression import ROWS, FaceNetRegression
+from painkit.models.frame_features import landmark_features
+from painkit.models.frames import FrameStore
+from painkit.models.osvr import OrdinalSVR
+from painkit.models.rcr import RecurrentConvolutionRegression
+
+__all__ = [
+    "BEST_ROW",
+    "SCRATCH_ROW",
+    "errors_by_level",
+    "estimates",
+    "frames_with_image",
+    "paired_questions",
+    "score_released",
+    "score_rows",
+    "table_rows",
+]
+
+#: The row with the lowest weighted errors of Table 2.
+BEST_ROW: Final = "smooth L1 + L1 center loss + sampling"
+
+#: The same without pre-training: no row of the paper, but what its first claim is about.
+SCRATCH_ROW: Final = f"{BEST_ROW}, from scratch"
+
+_METRICS: Final = ("MAE", "MSE", "PCC", "wMAE", "wMSE")
+_SCALE: Final = "level"
+
+
+def frames_with_image(cohort: Cohort) -> Cohort:
+    """The same subjects and sequences with only those frames that have an image in this copy."""
+    has = cohort.frames["image"].notna().to_numpy()
+    return replace(cohort, frames=cohort.frames[has].reset_index(drop=True), landmarks=cohort.landmarks[has])
+
+
+def table_rows(
+    store: FrameStore,
+    cohort: Cohort,
+    names: Iterable[str] | None = None,
+    *,
+    pretrained: str | PathLike[str] | None = None,
+    net: Mapping[str, Any] | None = None,
+    osvr: Mapping[str, Any] | None = None,
+    rcr: Mapping[str, Any] | None = None,
+    random_state: int = 0,
+) -> dict[str, Row]:
+    """Return the estimators of Tables 1 and 2 under the names their published rows carry.
+
+    Parameters
+    ----------
+    store : FrameStore
+        Aligned crops of `cohort`.
+    cohort : Cohort
+        Its landmarks are what OSVR and RCR see.
+    names : iterable of str, optional
+        Which rows; default all, in the paper's order. `SCRATCH_ROW` is one where `pretrained` is given.
+    pretrained : path, optional
+        Backbone that the nets start from.
+    net, osvr, rcr : mapping, optional
+        Parameters that differ from the defaults, such as ``{"width": 0.25}``.
+    random_state : int
+
+    Raises
+    ------
+    PainkitError
+        For a name that is no row.
+    """
+    shared = {"store": store, "random_state": random_state, **(net or {})}
+    rows = {
+        name: Row(FaceNetRegression(pretrained=pretrained, **shared, **row), _SCALE)
+        for name, row in ROWS.items()
+    }
+    if pretrained is not None:
+        rows[SCRATCH_ROW] = Row(FaceNetRegression(**shared, **ROWS[BEST_ROW]), _SCALE)
+    features = landmark_features(cohort.landmarks)
+    rows["OSVR-L1"] = Row(OrdinalSVR(features=features, norm=1, **(osvr or {})), _SCALE)
+    rows["OSVR-L2"] = Row(OrdinalSVR(features=features, norm=2, **(osvr or {})), _SCALE)
+    recurrent = RecurrentConvolutionRegression(features=features, random_state=random_state, **(rcr or {}))
+    rows["RCR"] = Row(recurrent, _SCALE)
+    chosen = list(rows) if names is None else list(names)
+    unknown = [name for name in chosen if name not in rows]
+    if unknown:
+        raise PainkitError(f"no row {unknown[0]!r}", expected=f"some of {'; '.join(rows)}")
+    return {name: row for name, row in rows.items() if name in chosen}
+
+
+def estimates(runs: Mapping[str, Run]) -> dict[str, pd.DataFrame]:
+    """Predictions of the labelled frames that every row gives an estimate for, and the trivial rows on them.
+
+    A frame without a face has no estimate. It is left out for all rows alike, so that they are scored on the
+    same frames.
+
+    Parameters
+    ----------
+    runs : mapping of str to Run
+        On one cohort and protocol.
+    """
+    tables = {name: done.predictions.dropna(subset=["y_true"]) for name, done in runs.items()}
+    keys = ["subject", "sequence", "frame"]
+    given = pd.concat([table.dropna(subset=["y_pred"])[keys] for table in tables.values()])
+    by_all = given.value_counts().loc[lambda count: count == len(tables)].index
+    kept = {
+        name: table[pd.MultiIndex.from_frame(table[keys]).isin(by_all)].reset_index(drop=True)
+        for name, table in tables.items()
+    }
+    return kept | trivial_rows(next(iter(kept.values())))
+
+
+def score_rows(
+    tables: Mapping[str, pd.DataFrame], *, n_resamples: int = 10_000, seed: int = 0
+) -> pd.DataFrame:
+    """Score rows per subject, as Tables 1 and 2 do, with the published value beside each.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        As from `estimates`.
+    n_resamples, seed
+        Of the subject bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        row, what `painkit.metrics.evaluate` returns (MAE, MSE, PCC, wMAE, wMSE on levels 0-5, average
+        "per_subject"), published (NaN where the paper has none on this scale) and published_note (a value
+        that the paper prints on another scale, with that scale).
+    """
+    scored = pd.concat(
+        [
+            evaluate(table, _METRICS, "per_subject", n_resamples=n_resamples, seed=seed).assign(row=name)
+            for name, table in tables.items()
+        ],
+        ignore_index=True,
+    )
+    return _with_published(scored)
+
+
+def _with_published(scored: pd.DataFrame) -> pd.DataFrame:
+    paper = published("facenet_regression")
+    paper = paper[paper["table"].isin(["Table 1", "Table 2"])].dropna(subset=["value"])
+    here = paper["scale"] == SCALES[_SCALE].label
+    keys = pd.MultiIndex.from_frame(scored[["row", "metric"]])
+    values = paper[here].set_index(["row", "metric"])["value"]
+    told = paper["value"].map("{:g}".format) + " on " + paper["scale"]
+    notes = told[~here].set_axis(pd.MultiIndex.from_frame(paper.loc[~here, ["row", "metric"]]))
+    scored["published"] = values.reindex(keys).to_numpy()
+    scored["published_note"] = notes.reindex(keys).fillna("").to_numpy()
+    return scored[["row", *(column for column in scored.columns if column != "row")]]
+
+
+def score_released(
+    released: str | PathLike[str] | Sequence[str | PathLike[str]] | None,
+    *,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Score the predictions that the authors have released, with the published value beside each.
+
+    Parameters
+    ----------
+    released : path, sequence of path, or None
+        Files, or a folder whose ``.mat`` files are read (``video_index.mat`` tells the sequences apart and is
+        no predictions). None gives an empty table.
+    n_resamples, seed
+        See `score_rows`.
+
+    Returns
+    -------
+    DataFrame
+        As `score_rows`, and file. A file whose name tells no row keeps its name as its row.
+    """
+    if released is None:
+        return pd.DataFrame(columns=["row", "metric", "value", "low", "high", "published", "file"])
+    given = [released] if isinstance(released, str | PathLike) else list(released)
+    files = [file for path in map(Path, given) for file in (_mat_files(path) if path.is_dir() else [path])]
+    parts = [
+        evaluate(read_predictions(file, _SCALE), _METRICS, "per_subject", n_resamples=n_resamples, seed=seed)
+        .drop(columns="target")
+        .assign(row=RELEASED.get(file.stem, file.name), file=file.name)
+        for file in files
+    ]
+    zeros = trivial_rows(read_predictions(files[0], _SCALE))["all zeros"]
+    parts.append(
+        evaluate(zeros, _METRICS, "per_subject", n_resamples=n_resamples, seed=seed)
+        .drop(columns="target")
+        .assign(row="all zeros", file="")
+    )
+    return _with_published(pd.concat(parts, ignore_index=True))
+
+
+def _mat_files(folder: Path) -> list[Path]:
+    files = sorted(path for path in folder.glob("*.mat") if path.stem != "video_index")
+    if not files:
+        raise PainkitError("holds no .mat file", where=folder, expected="released predictions")
+    return files
+
+
+def paired_questions(
+    tables: Mapping[str, pd.DataFrame], *, n_resamples: int = 10_000, seed: int = 0
+) -> pd.DataFrame:
+    """Ask what the paper claims, each as a difference paired over subjects; rows not run are skipped.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        As from `estimates`.
+    n_resamples, seed
+        Of the subject bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        question, and what `painkit.metrics.compare` returns for MAE, PCC and wMAE per subject: difference =
+        a - b, a being what the question names first.
+    """
+    center = "smooth L1 + L1 center loss"
+    questions = {
+        "with center loss, or without": (center, "smooth L1"),
+        "L1 center loss, or L2": (center, "smooth L1 + L2 center loss"),
+        "smooth L1, or L1": (center, "L1 + L1 center loss"),
+        "with sampling, or without": (BEST_ROW, center),
+        "pre-trained, or from scratch": (BEST_ROW, SCRATCH_ROW),
+        "face net, or OSVR-L1": (BEST_ROW, "OSVR-L1"),
+        "face net, or RCR": (BEST_ROW, "RCR"),
+        "face net, or the train mean": (BEST_ROW, "train mean"),
+        "face net, or all zeros": (BEST_ROW, "all zeros"),
+    }
+    constant = {"train mean", "train median", "all zeros"}
+    asked = [
+        compare(
+            tables[a],
+            tables[b],
+            # A constant has no correlation.
+            ["MAE", "wMAE"] if b in constant else ["MAE", "PCC", "wMAE"],
+            "per_subject",
+            n_resamples=n_resamples,
+            seed=seed,
+        ).assign(question=question)
+        for question, (a, b) in questions.items()
+        if a in tables and b in tables
+    ]
+    columns = ["question", "metric", "a", "b", "difference", "low", "high", "average", "n", "scale"]
+    return pd.concat(asked, ignore_index=True) if asked else pd.DataFrame(columns=columns)
+
+
+def errors_by_level(
+    tables: Mapping[str, pd.DataFrame], *, n_resamples: int = 10_000, seed: int = 0
+) -> pd.DataFrame:
+    """Mean absolute error of the frames of each level 0-5: the parts that wMAE is the mean of.
+
+    Returns
+    -------
+    DataFrame
+        row, level, frames, groups (subjects that have the level), value, low, high.
+    """
+    parts = [
+        evaluate(part, "MAE", "per_subject", n_resamples=n_resamples, seed=seed).assign(
+            row=name, level=int(part["y_true"].iloc[0])
+        )
+        for name, table in tables.items()
+        for _, part in table.groupby("y_true")
+    ]
+    found = pd.concat(parts, ignore_index=True).rename(columns={"n": "frames"})
+    return found[["row", "level", "frames", "groups", "value", "low", "high", "scale", "average"]]

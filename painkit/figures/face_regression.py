@@ -1,0 +1,273 @@
+"""Face crops, estimated and labelled pain beside the frame's face, features and errors by level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from painkit.figures.faces import image_uri
+from painkit.figures.style import LEVEL_COLORS, QUALITATIVE, finish
+
+__all__ = ["crop_strip", "features_by_level", "intensity_trace", "level_errors"]
+
+
+def crop_strip(
+    crops: NDArray[np.uint8], captions: Sequence[str], *, title: str, simulated: bool
+) -> go.Figure:
+    """Draw crops side by side, each with its caption below.
+
+    Parameters
+    ----------
+    crops : (n, height, width, 3) uint8 array
+        RGB.
+    captions : sequence of str
+        One for each crop; ``<br>`` breaks the line.
+    title : str
+        Title of the figure.
+    simulated : bool
+        Whether they are simulated.
+    """
+    n, height, width, _ = crops.shape
+    gap = 6
+    strip = np.full((height, n * (width + gap) - gap, 3), 255, dtype=np.uint8)
+    for i, crop in enumerate(crops):
+        strip[:, i * (width + gap) : i * (width + gap) + width] = crop
+    figure = go.Figure()
+    figure.add_layout_image(_picture(strip, "x", "y"))
+    # A figure without a trace has no axes to hang the captions on.
+    centers = np.arange(n) * (width + gap) + width / 2
+    figure.add_scatter(
+        x=centers, y=np.full(n, height / 2), mode="markers", marker_opacity=0, text=captions, hoverinfo="text"
+    )
+    figure.update_xaxes(
+        range=[0, strip.shape[1]], tickvals=centers, ticktext=list(captions), showgrid=False, zeroline=False
+    )
+    figure.update_yaxes(range=[height, 0], visible=False, scaleanchor="x")
+    return finish(figure, title, simulated=simulated, height=300).update_layout(
+        margin={"l": 10, "r": 10, "b": 70}, showlegend=False
+    )
+
+
+def intensity_trace(
+    table: pd.DataFrame,
+    estimates: Mapping[str, NDArray[np.floating]],
+    crops: NDArray[np.uint8],
+    has_face: NDArray[np.bool_],
+    *,
+    title: str,
+    simulated: bool,
+    count: int = 60,
+) -> go.Figure:
+    """Draw labelled and estimated pain over the frames of a sequence, and the face at the cursor (Fig. 1).
+
+    The faces are inside the figure: the slider needs no kernel and works on an exported page.
+
+    Parameters
+    ----------
+    table : DataFrame
+        frame and level (0-5) of each frame, in time order.
+    estimates : mapping of str to (n,) array
+        Level of each frame by each model; NaN, where there is no face, leaves a gap.
+    crops : (n, 112, 96, 3) uint8 array
+        RGB.
+    has_face : (n,) bool array
+        Where there is a crop.
+    title : str
+        Title of the figure.
+    simulated : bool
+        Whether the cohort is simulated.
+    count : int
+        At most so many frames, evenly spread, get a stop of the slider.
+    """
+    frame, level = table["frame"].to_numpy(), table["level"].to_numpy(dtype=float)
+    figure = make_subplots(1, 2, column_widths=[0.74, 0.26], horizontal_spacing=0.04)
+    figure.add_scatter(
+        x=frame,
+        y=level,
+        mode="lines+markers",
+        marker_size=4,
+        line={"color": "#222", "dash": "dot"},
+        name="labelled",
+    )
+    for number, (name, values) in enumerate(estimates.items()):
+        figure.add_scatter(
+            x=frame,
+            y=values,
+            mode="lines+markers",
+            marker_size=4,
+            line={"color": QUALITATIVE[(5, 0, 2, 1)[number % 4]], "width": 1.8},
+            name=name,
+        )
+    cursor = len(figure.data)
+    first = next(iter(estimates.values()))
+    stops = np.unique(np.linspace(0, len(frame) - 1, min(count, len(frame))).astype(int))
+    blank = np.full(crops.shape[1:], 235, dtype=np.uint8)
+    states = []
+    for i in stops:
+        picture = _picture(crops[i] if has_face[i] else blank, "x2", "y2")
+        line = go.Scatter(x=[frame[i], frame[i]], y=[-0.2, 5.2], hoverinfo="skip", showlegend=False)
+        line.update(mode="lines", line={"color": "#888", "width": 1.5})
+        caption = f"frame {frame[i]}: level {level[i]:g}"
+        caption += f"<br>estimate {first[i]:.2f}" if has_face[i] else "<br>no face"
+        states.append(
+            go.Frame(
+                data=[line],
+                traces=[cursor],
+                name=str(frame[i]),
+                layout={"images": [picture], "xaxis2": {"title": {"text": caption, "standoff": 4}}},
+            )
+        )
+    start = int(np.argmin(np.abs(stops - int(np.nanargmax(level)))))
+    figure.add_trace(states[start].data[0])
+    figure.frames = states
+    height, width = crops.shape[1:3]
+    axis = {"showgrid": False, "zeroline": False, "showticklabels": False}
+    figure.update_xaxes(range=[0, width], **axis, constrain="domain", row=1, col=2)
+    figure.update_yaxes(range=[height, 0], **axis, scaleanchor="x2", constrain="domain", row=1, col=2)
+    figure.update_xaxes(title_text="frame", row=1, col=1)
+    figure.update_yaxes(title_text="pain level, 0-5", range=[-0.2, 5.2], row=1, col=1)
+    # An axis without a trace is not drawn.
+    figure.add_scatter(
+        x=[width / 2], y=[height / 2], marker_opacity=0, hoverinfo="skip", showlegend=False, row=1, col=2
+    )
+    figure.update_layout(states[start].layout)
+    at = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
+    steps = [{"args": [[state.name], at], "label": state.name, "method": "animate"} for state in states]
+    figure.update_layout(
+        sliders=[
+            {
+                "active": start,
+                "steps": steps,
+                "currentvalue": {"prefix": "frame "},
+                "len": 0.72,
+                "pad": {"t": 45},
+            }
+        ],
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+    )
+    return finish(figure, title, simulated=simulated, height=520).update_layout(margin_t=110)
+
+
+def features_by_level(tables: Mapping[str, pd.DataFrame], *, simulated: bool) -> go.Figure:
+    """Draw projected features coloured by level, a panel for each row; a menu changes the fold.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Columns subject, sequence, frame, fold, level, x, y, explained; the same folds in each.
+    simulated : bool
+        Whether the cohort is simulated.
+    """
+    folds = list(dict.fromkeys(next(iter(tables.values()))["fold"]))
+    figure = make_subplots(1, len(tables), subplot_titles=list(tables), horizontal_spacing=0.06)
+    shown = []
+    for fold in folds:
+        for column, table in enumerate(tables.values(), start=1):
+            mine = table[table["fold"] == fold]
+            for level in range(6):
+                part = mine[mine["level"] == level]
+                figure.add_scattergl(
+                    x=part["x"],
+                    y=part["y"],
+                    mode="markers",
+                    marker={
+                        "size": 7,
+                        "color": LEVEL_COLORS[level],
+                        "line": {"width": 0.6, "color": "#777"},
+                        "opacity": 0.85,
+                    },
+                    name=f"level {level}",
+                    text=part["subject"].str.cat(part["frame"].astype(str), sep=", frame "),
+                    hovertemplate=f"%{{text}}<br>level {level}<extra></extra>",
+                    legendgroup=str(level),
+                    showlegend=column == 1,
+                    visible=fold == folds[0],
+                    row=1,
+                    col=column,
+                )
+                shown.append(fold)
+    figure.update_xaxes(title_text="first component")
+    figure.update_yaxes(title_text="second component", col=1)
+    figure.update_layout(
+        updatemenus=[
+            {
+                "buttons": [
+                    {
+                        "label": str(fold),
+                        "method": "restyle",
+                        "args": [{"visible": [one == fold for one in shown]}],
+                    }
+                    for fold in folds
+                ],
+                "x": 1,
+                "xanchor": "right",
+                "y": 1.12,
+                "yanchor": "bottom",
+            }
+        ],
+        legend={"orientation": "h", "y": -0.18, "itemsizing": "constant"},
+    )
+    return finish(
+        figure,
+        "The 50 features of held-out subjects, on two principal components",
+        simulated=simulated,
+        height=480,
+    ).update_layout(margin_t=125)
+
+
+def level_errors(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
+    """Draw the mean absolute error at each level, with intervals, a line for each row.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns row, level, value, low, high, frames, groups.
+    simulated : bool
+        Whether the cohort is simulated.
+    """
+    figure = go.Figure()
+    names = list(dict.fromkeys(table["row"]))
+    for number, name in enumerate(names):
+        part = table[table["row"] == name]
+        figure.add_scatter(
+            # Side by side, so that intervals do not cover each other.
+            x=part["level"] + 0.5 * ((number + 0.5) / len(names) - 0.5),
+            y=part["value"],
+            error_y={
+                "array": part["high"] - part["value"],
+                "arrayminus": part["value"] - part["low"],
+                "thickness": 1,
+                "width": 2,
+            },
+            mode="markers",
+            marker={"size": 7, "color": QUALITATIVE[number % len(QUALITATIVE)], "symbol": number // 8 * 2},
+            name=name,
+            customdata=part[["level", "frames", "groups"]],
+            hovertemplate="level %{customdata[0]}: %{y:.2f}<br>%{customdata[1]} frames of "
+            f"%{{customdata[2]}} subjects<extra>{name}</extra>",
+        )
+    figure.update_xaxes(title_text="labelled level", tickvals=list(range(6)))
+    figure.update_yaxes(title_text="mean absolute error, levels", rangemode="tozero")
+    figure.update_layout(legend={"x": 1.01, "y": 1, "font": {"size": 11}})
+    return finish(
+        figure, "Error at each level (mean over the subjects that have it)", simulated=simulated, height=460
+    )
+
+
+def _picture(image: NDArray[np.uint8], xref: str, yref: str) -> dict[str, object]:
+    return {
+        "source": image_uri(image),
+        "xref": xref,
+        "yref": yref,
+        "x": 0,
+        "y": 0,
+        "sizex": image.shape[1],
+        "sizey": image.shape[0],
+        "sizing": "stretch",
+        "layer": "below",
+    }
