@@ -56,7 +56,7 @@ def _heading(text: str, width: int) -> NDArray[np.uint8]:
 
 
 def contact_sheet(path: str | PathLike[str], seed: int = 0) -> Path:
-    """Write a PNG of simulated faces: every unit at 5, four expressions, ages by complexion by gender.
+    """Write a picture of simulated faces, PNG or JPEG by its ending: every unit at 5, four expressions, ages by complexion by gender.
 
     Parameters
     ----------
@@ -98,5 +98,5 @@ def contact_sheet(path: str | PathLike[str], seed: int = 0) -> Path:
         parts.append(row([(p, {}, f"{g}, {a}, {complexion}") for p, g, a in cast]))
     sheet = np.vstack(parts)
     with write_atomically(path) as temporary:
-        cv2.imwrite(str(temporary), sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 6])
+        cv2.imwrite(str(temporary), sheet[..., ::-1])
     return Path(path)
