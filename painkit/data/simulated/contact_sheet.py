@@ -56,7 +56,7 @@ def _heading(text: str, width: int) -> NDArray[np.uint8]:
 
 
 def contact_sheet(path: str | PathLike[str], seed: int = 0) -> Path:
-    """Write a picture of simulated faces, PNG or JPEG by its ending: every unit at 5, four expressions, ages by complexion by gender.
+    """Write a picture (PNG or JPEG by its ending): every unit at 5, four expressions, ages, complexions.
 
     Parameters
     ----------
