@@ -52,7 +52,7 @@ def lab(tmp_path_factory, smoke):
         "protocol": "subject_k_fold:2",
         "epochs": 2,
         "frame_step": 2,
-        "inner_folds": 2,
+        "deepfacelift": {"inner_folds": 2, "gp_restarts": 1},
         "jobs": 1,
         "out": str(folder / "out"),
     }
