@@ -8,7 +8,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort
 from painkit.errors import PainkitError
@@ -18,16 +20,18 @@ from painkit.evaluation.rows import Row
 from painkit.evaluation.runs import Run
 from painkit.evaluation.score import RELEASED
 from painkit.metrics import compare, evaluate, trivial_rows
+from painkit.metrics.pain import level_0_5
 from painkit.metrics.scales import SCALES
 from painkit.models.face_regression import ROWS, FaceNetRegression
 from painkit.models.frame_features import landmark_features
-from painkit.models.frames import FrameStore
+from painkit.models.frames import NO_FACE, UNREADABLE, FrameStore
 from painkit.models.osvr import OrdinalSVR
 from painkit.models.rcr import RecurrentConvolutionRegression
 
 __all__ = [
     "BEST_ROW",
     "SCRATCH_ROW",
+    "crop_counts",
     "errors_by_level",
     "estimates",
     "frames_with_image",
@@ -51,6 +55,42 @@ def frames_with_image(cohort: Cohort) -> Cohort:
     """The same subjects and sequences with only those frames that have an image in this copy."""
     has = cohort.frames["image"].notna().to_numpy()
     return replace(cohort, frames=cohort.frames[has].reset_index(drop=True), landmarks=cohort.landmarks[has])
+
+
+def crop_counts(whole: Cohort, cohort: Cohort, store: FrameStore) -> pd.DataFrame:
+    """Count the frames of each level, all together and without a label, and what became of them.
+
+    Parameters
+    ----------
+    whole : Cohort
+    cohort : Cohort
+        As from `frames_with_image`.
+    store : FrameStore
+        Its crops.
+
+    Returns
+    -------
+    DataFrame
+        Index level (0-5, no label, all); columns frames, with an image, with a crop, no face, unreadable.
+    """
+
+    def counted(one: Cohort, mask: NDArray[np.bool_]) -> pd.Series[int]:
+        level = pd.Series(level_0_5(one.frames["pspi"].to_numpy())[mask])
+        return level.map("{:g}".format).replace("nan", "no label").value_counts()
+
+    everything = np.ones(len(whole.frames), dtype=bool)
+    counts = pd.DataFrame(
+        {
+            "frames": counted(whole, everything),
+            "with an image": counted(cohort, everything[: len(cohort.frames)]),
+            "with a crop": counted(cohort, store.usable),
+            "no face": counted(cohort, store.status == NO_FACE),
+            "unreadable": counted(cohort, store.status == UNREADABLE),
+        }
+    )
+    counts = counts.reindex([*map(str, range(6)), "no label"]).fillna(0).astype(int)
+    counts.loc["all"] = counts.sum()
+    return counts.rename_axis("level")
 
 
 def table_rows(
@@ -274,7 +314,7 @@ def errors_by_level(
         row, level, frames, groups (subjects that have the level), value, low, high.
     """
     parts = [
-        evaluate(part, "MAE", "per_subject", n_resamples=n_resamples, seed=seed).assign(
+        evaluate(part, ["MAE"], "per_subject", n_resamples=n_resamples, seed=seed).assign(
             row=name, level=int(part["y_true"].iloc[0])
         )
         for name, table in tables.items()

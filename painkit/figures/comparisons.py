@@ -59,9 +59,9 @@ def rows_with_intervals(table: pd.DataFrame, *, title: str, simulated: bool) -> 
                 col=column,
             )
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1])
-    figure.update_layout(legend={"orientation": "h", "y": -0.12})
-    finish(figure, title, simulated=simulated, height=170 + 24 * len(names))
-    return figure.update_layout(margin={"l": 10}).update_yaxes(automargin=True)
+    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"})
+    finish(figure, title, simulated=simulated, height=200 + 24 * len(names))
+    return figure.update_layout(margin={"l": 10, "b": 70}).update_yaxes(automargin=True)
 
 
 def feature_costs(table: pd.DataFrame, *, simulated: bool) -> go.Figure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,33 +10,43 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from painkit.data.cohort import Cohort
 from painkit.figures.faces import image_uri
 from painkit.figures.style import LEVEL_COLORS, QUALITATIVE, finish
+from painkit.metrics import level_0_5
+from painkit.models.frames import FrameStore
 
-__all__ = ["crop_strip", "features_by_level", "intensity_trace", "level_errors"]
+__all__ = ["crops_by_level", "features_by_level", "intensity_trace", "level_errors"]
+
+_LINES = ("#222", *(QUALITATIVE[i] for i in (5, 0, 2, 1, 3)))
 
 
-def crop_strip(
-    crops: NDArray[np.uint8], captions: Sequence[str], *, title: str, simulated: bool
-) -> go.Figure:
-    """Draw crops side by side, each with its caption below.
+def crops_by_level(cohort: Cohort, store: FrameStore, *, per_level: int = 2, seed: int = 0) -> go.Figure:
+    """Draw a strip of crops of each pain level, drawn at random.
 
     Parameters
     ----------
-    crops : (n, height, width, 3) uint8 array
-        RGB.
-    captions : sequence of str
-        One for each crop; ``<br>`` breaks the line.
-    title : str
-        Title of the figure.
-    simulated : bool
-        Whether they are simulated.
+    cohort : Cohort
+    store : FrameStore
+        Its crops.
+    per_level : int
+        Crops of each level 0-5, fewer where there are fewer.
+    seed : int
+        Of the choice.
     """
-    n, height, width, _ = crops.shape
-    gap = 6
+    level = level_0_5(cohort.frames["pspi"].to_numpy())
+    rng = np.random.default_rng(seed)
+    members = [rng.permutation(np.flatnonzero(store.usable & (level == k))) for k in range(6)]
+    rows = np.concatenate([np.sort(some[:per_level]) for some in members])
+    n, gap = len(rows), 6
+    height, width = store.crops().shape[1:3]
     strip = np.full((height, n * (width + gap) - gap, 3), 255, dtype=np.uint8)
-    for i, crop in enumerate(crops):
+    for i, crop in enumerate(store.batch(rows)):
         strip[:, i * (width + gap) : i * (width + gap) + width] = crop
+    captions = [
+        f"level {level[row]:g}<br><sub>{subject}</sub>"
+        for row, subject in zip(rows, cohort.frames["subject"].iloc[rows], strict=True)
+    ]
     figure = go.Figure()
     figure.add_layout_image(_picture(strip, "x", "y"))
     # A figure without a trace has no axes to hang the captions on.
@@ -45,22 +55,21 @@ def crop_strip(
         x=centers, y=np.full(n, height / 2), mode="markers", marker_opacity=0, text=captions, hoverinfo="text"
     )
     figure.update_xaxes(
-        range=[0, strip.shape[1]], tickvals=centers, ticktext=list(captions), showgrid=False, zeroline=False
+        range=[0, strip.shape[1]], tickvals=centers, ticktext=captions, showgrid=False, zeroline=False
     )
     figure.update_yaxes(range=[height, 0], visible=False, scaleanchor="x")
-    return finish(figure, title, simulated=simulated, height=300).update_layout(
-        margin={"l": 10, "r": 10, "b": 70}, showlegend=False
+    title = "Crops of each level, as the net sees them"
+    return finish(figure, title, simulated=cohort.simulated, height=250).update_layout(
+        margin={"l": 10, "r": 10, "t": 75, "b": 60}, showlegend=False
     )
 
 
 def intensity_trace(
-    table: pd.DataFrame,
-    estimates: Mapping[str, NDArray[np.floating]],
-    crops: NDArray[np.uint8],
-    has_face: NDArray[np.bool_],
+    cohort: Cohort,
+    store: FrameStore,
+    predictions: Mapping[str, pd.DataFrame],
+    sequence: str | None = None,
     *,
-    title: str,
-    simulated: bool,
     count: int = 60,
 ) -> go.Figure:
     """Draw labelled and estimated pain over the frames of a sequence, and the face at the cursor (Fig. 1).
@@ -69,63 +78,65 @@ def intensity_trace(
 
     Parameters
     ----------
-    table : DataFrame
-        frame and level (0-5) of each frame, in time order.
-    estimates : mapping of str to (n,) array
-        Level of each frame by each model; NaN, where there is no face, leaves a gap.
-    crops : (n, 112, 96, 3) uint8 array
-        RGB.
-    has_face : (n,) bool array
-        Where there is a crop.
-    title : str
-        Title of the figure.
-    simulated : bool
-        Whether the cohort is simulated.
+    cohort : Cohort
+    store : FrameStore
+        Its crops.
+    predictions : mapping of str to DataFrame
+        sequence, frame, y_true, y_pred (levels 0-5) of each model. An estimate that does not exist leaves a gap.
+    sequence : str, optional
+        Default: the one with most levels and, among those, most frames.
     count : int
         At most so many frames, evenly spread, get a stop of the slider.
     """
-    frame, level = table["frame"].to_numpy(), table["level"].to_numpy(dtype=float)
+    first = next(iter(predictions.values()))
+    if sequence is None:
+        known = first.dropna(subset=["y_true", "y_pred"]).groupby("sequence")["y_true"]
+        sequence = str(known.agg(["nunique", "size"]).sort_values(["nunique", "size"]).index[-1])
+    rows = np.flatnonzero((cohort.frames["sequence"] == sequence).to_numpy())
+    frame = cohort.frames["frame"].to_numpy()[rows]
+    level = level_0_5(cohort.frames["pspi"].to_numpy()[rows])
+    estimates = {
+        name: table[table["sequence"] == sequence].set_index("frame")["y_pred"].reindex(frame).to_numpy(float)
+        for name, table in predictions.items()
+    }
     figure = make_subplots(1, 2, column_widths=[0.74, 0.26], horizontal_spacing=0.04)
-    figure.add_scatter(
-        x=frame,
-        y=level,
-        mode="lines+markers",
-        marker_size=4,
-        line={"color": "#222", "dash": "dot"},
-        name="labelled",
-    )
-    for number, (name, values) in enumerate(estimates.items()):
+    lines = {"labelled": level, **estimates}
+    for (name, values), color in zip(lines.items(), _LINES, strict=False):
         figure.add_scatter(
             x=frame,
             y=values,
             mode="lines+markers",
             marker_size=4,
-            line={"color": QUALITATIVE[(5, 0, 2, 1)[number % 4]], "width": 1.8},
+            line={"color": color, "width": 1.8, "dash": "dot" if name == "labelled" else "solid"},
             name=name,
         )
     cursor = len(figure.data)
-    first = next(iter(estimates.values()))
     stops = np.unique(np.linspace(0, len(frame) - 1, min(count, len(frame))).astype(int))
-    blank = np.full(crops.shape[1:], 235, dtype=np.uint8)
+    has_face = store.usable[rows]
+    crops = store.crops()
+    height, width = crops.shape[1:3]
     states = []
     for i in stops:
-        picture = _picture(crops[i] if has_face[i] else blank, "x2", "y2")
+        crop = crops[rows[i]] if has_face[i] else np.full((height, width, 3), 235, dtype=np.uint8)
         line = go.Scatter(x=[frame[i], frame[i]], y=[-0.2, 5.2], hoverinfo="skip", showlegend=False)
         line.update(mode="lines", line={"color": "#888", "width": 1.5})
         caption = f"frame {frame[i]}: level {level[i]:g}"
-        caption += f"<br>estimate {first[i]:.2f}" if has_face[i] else "<br>no face"
+        told = ", ".join(f"{values[i]:.2f}" for values in estimates.values())
+        caption += f"<br>estimated {told}" if has_face[i] else "<br>no face"
         states.append(
             go.Frame(
                 data=[line],
                 traces=[cursor],
                 name=str(frame[i]),
-                layout={"images": [picture], "xaxis2": {"title": {"text": caption, "standoff": 4}}},
+                layout={
+                    "images": [_picture(crop, "x2", "y2")],
+                    "xaxis2": {"title": {"text": caption, "standoff": 4}},
+                },
             )
         )
     start = int(np.argmin(np.abs(stops - int(np.nanargmax(level)))))
     figure.add_trace(states[start].data[0])
     figure.frames = states
-    height, width = crops.shape[1:3]
     axis = {"showgrid": False, "zeroline": False, "showticklabels": False}
     figure.update_xaxes(range=[0, width], **axis, constrain="domain", row=1, col=2)
     figure.update_yaxes(range=[height, 0], **axis, scaleanchor="x2", constrain="domain", row=1, col=2)
@@ -150,7 +161,8 @@ def intensity_trace(
         ],
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
     )
-    return finish(figure, title, simulated=simulated, height=520).update_layout(margin_t=110)
+    title = f"Pain in {sequence}, estimated and labelled"
+    return finish(figure, title, simulated=cohort.simulated, height=520).update_layout(margin_t=110)
 
 
 def features_by_level(tables: Mapping[str, pd.DataFrame], *, simulated: bool) -> go.Figure:
