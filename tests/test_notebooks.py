@@ -23,6 +23,15 @@ WRITTEN = {
         "feature_costs.csv",
         "relevance.csv",
     ],
+    "02_facenet_regression": [
+        "crops.csv",
+        "verification.csv",
+        "tables_1_and_2.csv",
+        "paired_questions.csv",
+        "released_predictions.csv",
+        "level_spread.csv",
+        "errors_by_level.csv",
+    ],
     "explore_landmarks": ["runs"],
 }
 

@@ -82,7 +82,7 @@ def intensity_trace(
     store : FrameStore
         Its crops.
     predictions : mapping of str to DataFrame
-        sequence, frame, y_true, y_pred (levels 0-5) of each model. An estimate that does not exist leaves a gap.
+        sequence, frame, y_true, y_pred (levels 0-5) of each model. NaN leaves a gap.
     sequence : str, optional
         Default: the one with most levels and, among those, most frames.
     count : int
