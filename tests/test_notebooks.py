@@ -104,6 +104,24 @@ def test_table_one_has_the_nine_settings_the_baselines_and_the_trivial_rows(exec
 
 
 @pytest.mark.notebook
+def test_face_net_rows_stand_beside_the_published_ones_of_the_same_scale(executed):
+    scores = pd.read_csv(executed("02_facenet_regression").parent / "tables_1_and_2.csv")
+    rows = scores.drop_duplicates("row").set_index("row")
+    # Every row, the trivial ones too, is scored on the same frames: those with a face.
+    assert (rows["n"] == 298).all()
+    assert rows["groups"].unique().tolist() == [4]
+    beside = scores.dropna(subset=["published"]).groupby("row")["metric"].agg(list).to_dict()
+    errors, weighted = ["MAE", "MSE"], ["wMAE", "wMSE"]
+    assert beside == {
+        "smooth L1": [*errors, "PCC", *weighted],
+        "smooth L1 + L1 center loss": [*errors, "PCC", *weighted],
+        "smooth L1 + L1 center loss + sampling": weighted,
+        "OSVR-L1": ["MAE", "PCC", *weighted],
+        "all zeros": [*errors, *weighted],
+    }
+
+
+@pytest.mark.notebook
 def test_running_again_reads_the_runs_that_are_done(executed, smoke):
     out = executed("01_deepfacelift").parent
     before = {path: path.stat().st_mtime_ns for path in Path(out, "runs").rglob("folds/*.parquet")}
