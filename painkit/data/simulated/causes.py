@@ -44,17 +44,17 @@ FELT_SD = 1.0
 SUBJECT_SHARE = 0.3
 """Standard deviations of a subject's mean felt pain for one of how much the subject shows; the rest of what
 is shown is expressiveness."""
-LEAK_SD = 0.2
+LEAK_SD = 0.1
 """What is shown departs from what is felt, within a subject, by this standard deviation."""
-AGE_EFFECT = {"young": -0.95, "middle-aged": 0.0, "elderly": 0.95}
+AGE_EFFECT = {"young": -0.8, "middle-aged": 0.0, "elderly": 0.8}
 """Added to felt pain before it is reported (VAS); the strongest personal effect."""
 COMPLEXION_EFFECT = {"pale-fair": 0.35, "fair-olive": 0.0, "olive-dark": -0.35}
 """Added to felt pain before it is reported."""
 GENDER_EFFECT = {"female": 0.25, "male": -0.25}
 """Added to felt pain before it is reported."""
-DURATION = 0.6
+DURATION = 0.9
 """How much longer a stronger pain shows: log of the painful frames for one unit of what is shown."""
-REPORT_NOISE = 0.25
+REPORT_NOISE = 0.15
 """Standard deviation of the noise in a report of felt pain."""
 OBSERVER_NOISE = 0.12
 """Standard deviation of the noise in an observer's rating of log(1 + what is visible)."""

@@ -223,10 +223,10 @@ def draw_decoys(
 
 def draw_pose(rng: np.random.Generator, style: dict[str, float], n: int) -> Floats:
     """Head pose that drifts and sways, unrelated to pain."""
-    spread = np.array([0.04, 0.03, 0.02, 2.5, 2.0, 0.008])
+    spread = np.array([0.03, 0.02, 0.015, 2.0, 1.5, 0.006])
     drift = gaussian_filter1d(rng.standard_normal((n, 6)), 40, axis=0, mode="reflect") * np.sqrt(40 * 3.54)
     sway = gaussian_filter1d(rng.standard_normal((n, 6)), 7, axis=0, mode="reflect") * np.sqrt(7 * 3.54)
-    pose = spread * (0.25 * rng.standard_normal(6) + style["move"] * (0.5 * drift + 0.25 * sway))
+    pose = spread * (0.1 * rng.standard_normal(6) + style["move"] * (0.5 * drift + 0.25 * sway))
     pose[:, 5] += 1
     return np.asarray(np.clip(pose, (-0.35, -0.25, -0.2, -18, -14, 0.9), (0.35, 0.25, 0.2, 18, 14, 1.1)))
 
