@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/painkit run 00_tour --profile demo
+	$(BIN)/painkit run 01_deepfacelift --profile demo
 
 test: lint check-types contract tests
 

@@ -147,7 +147,14 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
         add_face(grid, self._average, values=np.zeros(len(self._average)), row=1, col=1)
         grid.data[-2].name, grid.data[-1].name = "face lines", "face"
         grid.add_scatter(
-            x=[], y=[], mode="lines", line={"color": "#111", "width": 2}, name="vectors", row=1, col=1
+            x=[],
+            y=[],
+            mode="lines",
+            line={"color": "#111", "width": 2},
+            name="vectors",
+            showlegend=False,
+            row=1,
+            col=1,
         )
         grid.add_box(
             q1=[0],
@@ -157,6 +164,7 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
             upperfence=[0],
             x=[""],
             name="boxes",
+            showlegend=False,
             marker_color=QUALITATIVE[0],
             row=1,
             col=3,
@@ -178,6 +186,7 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
         )
         for name, look in lines:
             grid.add_scatter(x=[], y=[], mode="lines", name=name, row=2, col=1, **look)
+            grid.data[-1].showlegend = name not in ("band", "cursor")
         for column in range(1, _MAPS + 1):
             add_face(
                 grid,
@@ -189,7 +198,7 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
             )
             grid.data[-2].name, grid.data[-1].name = f"map lines {column}", f"map {column}"
         grid.update_layout(
-            showlegend=False,
+            legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 0.505, "yanchor": "bottom"},
             coloraxis={
                 "colorscale": "RdBu_r",
                 "cmid": 0,
@@ -201,6 +210,9 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
                 "colorbar": {"len": 0.26, "y": 0.12, "thickness": 12, "title": "% of total"},
             },
         )
+        # The colour bar of the face stands where the box plots would have their axis.
+        grid.update_yaxes(side="right", title_text="distance from the origin, z", row=1, col=3)
+        grid.update_xaxes(title_text="frame", row=2, col=1)
         finish(grid, "Landmark explorer", simulated=self.result.cohort.simulated, height=900)
         return go.FigureWidget(grid)
 

@@ -105,7 +105,7 @@ def page(lab):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1500, "height": 1600})
-        page.set_default_timeout(180_000)
+        page.set_default_timeout(300_000)
         page.goto(lab)
         # Run All before the kernel is connected and idle opens a dialog that blocks.
         page.wait_for_selector(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]")
