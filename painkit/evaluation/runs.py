@@ -237,7 +237,9 @@ def _progress(total: int, done: int, what: str, shown: bool) -> Iterator[Any]:
 @contextmanager
 def _parallel(job: Job, jobs: int, backend: str, scheduler: str | None) -> Iterator[Any]:
     if scheduler is None and backend != "dask":
-        with joblib.parallel_config(backend, n_jobs=jobs):
+        with joblib.parallel_config(backend, n_jobs=jobs), warnings.catch_warnings():
+            # loky replaces a worker that has grown by 100 MB, which importing torch does, and says so.
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             try:
                 yield joblib.Parallel(return_as="generator_unordered")
             except TerminatedWorkerError as error:
