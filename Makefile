@@ -3,7 +3,7 @@
 #   make test   set up .venv, lint, types, import contract, tests
 # The first Python of a supported version that runs (a name on the path may be a shim of one not installed).
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
-  $$name -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+  $$name -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
   && { echo $$name; break; }; done)
 VENV   := .venv
 BIN    := $(VENV)/bin
