@@ -19,6 +19,8 @@ from painkit.models.frames import FrameStore
 
 __all__ = ["HeldOutFeatures", "held_out_features", "level_spread", "projection"]
 
+_MEASURES = ("distance within levels", "share of variance within levels")
+
 
 @dataclass(frozen=True, eq=False)
 class HeldOutFeatures:
@@ -82,22 +84,26 @@ def projection(found: HeldOutFeatures) -> pd.DataFrame:
     return table
 
 
-def _within_level_share(values: NDArray[np.float32], level: NDArray[np.float64]) -> float:
+def _spread(values: NDArray[np.float32], level: NDArray[np.float64]) -> dict[str, float]:
     x = values.astype(np.float64)
+    levels = np.unique(level)
+    if len(levels) < 2:
+        return dict.fromkeys(_MEASURES, np.nan)
+    away = np.zeros(len(x))
+    for one in levels:
+        away[level == one] = np.linalg.norm(x[level == one] - x[level == one].mean(axis=0), axis=1)
     total = ((x - x.mean(axis=0)) ** 2).sum()
-    if len(np.unique(level)) < 2 or not total:
-        return np.nan
-    within = sum(((x[level == one] - x[level == one].mean(axis=0)) ** 2).sum() for one in np.unique(level))
-    return float(within / total)
+    distance = np.mean([away[level == one].mean() for one in levels])
+    return dict(zip(_MEASURES, (float(distance), float((away**2).sum() / total)), strict=True))
 
 
 def level_spread(
     found: Mapping[str, HeldOutFeatures], *, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
 ) -> pd.DataFrame:
-    """Share of the features' variance that lies within levels, and its change from the first row named.
+    """How far features of one level lie apart, and how that changes from the first row named.
 
     Taken within each held-out subject, then the mean over subjects, so that what tells subjects apart does
-    not count and features that are smaller as a whole gain nothing.
+    not count.
 
     Parameters
     ----------
@@ -109,37 +115,41 @@ def level_spread(
     Returns
     -------
     DataFrame
-        row, value, low, high, change, change_low, change_high, groups (subjects), undefined (subjects of one
-        level, where the share does not exist).
+        measure, row, value, low, high, change, change_low, change_high, groups (subjects), undefined
+        (subjects of one level). The measures: "distance within levels", from the mean of the level, in units of the
+        features, mean over levels (what the centre loss acts on); "share of variance within levels", 0-1,
+        which features that are smaller as a whole do not lower.
     """
-    shares = pd.DataFrame(
-        {
-            name: {
-                subject: _within_level_share(one.values[rows], one.frames["level"].to_numpy(float)[rows])
+    spreads = {
+        name: pd.DataFrame(
+            {
+                subject: _spread(one.values[rows], one.frames["level"].to_numpy(float)[rows])
                 for subject, rows in one.frames.groupby("subject").indices.items()
             }
-            for name, one in found.items()
-        }
-    )
-    defined = shares.dropna()
-    draws = resample_weights(len(defined), n_resamples, seed) / max(len(defined), 1)
-    first = defined.iloc[:, 0]
+        ).T
+        for name, one in found.items()
+    }
     rows = []
-    for name in shares:
-        change = defined[name] - first
-        low, high = percentile_interval(draws @ defined[name].to_numpy(), level)
-        change_low, change_high = percentile_interval(draws @ change.to_numpy(), level)
-        rows.append(
-            {
-                "row": name,
-                "value": defined[name].mean(),
-                "low": low,
-                "high": high,
-                "change": change.mean(),
-                "change_low": change_low,
-                "change_high": change_high,
-                "groups": len(shares),
-                "undefined": len(shares) - len(defined),
-            }
-        )
+    for measure in _MEASURES:
+        every = pd.DataFrame({name: spread[measure] for name, spread in spreads.items()})
+        defined = every.dropna()
+        draws = resample_weights(len(defined), n_resamples, seed) / max(len(defined), 1)
+        for name in every:
+            change = defined[name] - defined.iloc[:, 0]
+            low, high = percentile_interval(draws @ defined[name].to_numpy(), level)
+            change_low, change_high = percentile_interval(draws @ change.to_numpy(), level)
+            rows.append(
+                {
+                    "measure": measure,
+                    "row": name,
+                    "value": defined[name].mean(),
+                    "low": low,
+                    "high": high,
+                    "change": change.mean(),
+                    "change_low": change_low,
+                    "change_high": change_high,
+                    "groups": len(every),
+                    "undefined": len(every) - len(defined),
+                }
+            )
     return pd.DataFrame(rows)

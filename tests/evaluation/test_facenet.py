@@ -200,7 +200,13 @@ def test_spread_is_the_share_of_variance_within_levels() -> None:
             "one point a level": held(alike, level, subject),
         },
         n_resamples=100,
-    ).set_index("row")
+    )
+    distance = found[found["measure"] == "distance within levels"].set_index("row")
+    # Fifty independent normal coordinates lie about the square root of fifty from their mean.
+    assert distance.loc["noise", "value"] == pytest.approx(np.sqrt(50), rel=0.03)
+    assert distance.loc["noise, half the size", "value"] == pytest.approx(np.sqrt(50) / 2, rel=0.03)
+    assert distance.loc["one point a level", "value"] == pytest.approx(0, abs=1e-6)
+    found = found[found["measure"] == "share of variance within levels"].set_index("row")
     assert found.loc["one point a level", "value"] == pytest.approx(0, abs=1e-9)
     # Levels of noise: 5 of 299 degrees of freedom lie between them.
     assert found.loc["noise", "value"] == pytest.approx(1 - 5 / 299, abs=0.01)
@@ -209,7 +215,7 @@ def test_spread_is_the_share_of_variance_within_levels() -> None:
     # What tells subjects apart does not count.
     apart = noise + 100 * np.repeat(np.arange(3), 300)[:, None]
     moved = level_spread({"x": held(apart, level, subject)}, n_resamples=10)
-    assert moved["value"].iloc[0] == pytest.approx(found.loc["noise", "value"], abs=1e-3)
+    assert moved["value"].iloc[1] == pytest.approx(found.loc["noise", "value"], abs=1e-3)
 
 
 def test_a_subject_of_one_level_has_no_spread_and_is_counted() -> None:
