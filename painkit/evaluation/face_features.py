@@ -116,9 +116,9 @@ def level_spread(
     -------
     DataFrame
         measure, row, value, low, high, change, change_low, change_high, groups (subjects), undefined
-        (subjects of one level). The measures: "distance within levels", from the mean of the level, in units of the
-        features, mean over levels (what the centre loss acts on); "share of variance within levels", 0-1,
-        which features that are smaller as a whole do not lower.
+        (subjects of one level). The measures: "distance within levels", from the mean of the level, in the
+        features' units, mean over levels (what the centre loss acts on); "share of variance within levels",
+        0-1, which features that are smaller as a whole do not lower.
     """
     spreads = {
         name: pd.DataFrame(
