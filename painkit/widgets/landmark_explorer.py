@@ -106,6 +106,8 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
         self.compared.observe(self._on_compared, "value")
         self._on_sequence()
         self._on_compared()
+        # Inside a box, a FigureWidget shows the state it was made with: drawn first, made then.
+        self.figure = go.FigureWidget(self.figure)
         super().__init__(
             [
                 widgets.HBox(
@@ -121,11 +123,10 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
             ]
         )
 
-    # Names of the traces the controls move; a FigureWidget keeps its traces, so they are looked up once.
     def _trace(self, name: str) -> Any:
         return next(trace for trace in self.figure.data if trace.name == name)
 
-    def _empty_figure(self) -> go.FigureWidget:
+    def _empty_figure(self) -> go.Figure:
         grid = make_subplots(
             3,
             _MAPS,
@@ -214,7 +215,7 @@ class LandmarkExplorer(widgets.VBox):  # type: ignore[misc]
         grid.update_yaxes(side="right", title_text="distance from the origin, z", row=1, col=3)
         grid.update_xaxes(title_text="frame", row=2, col=1)
         finish(grid, "Landmark explorer", simulated=self.result.cohort.simulated, height=900)
-        return go.FigureWidget(grid)
+        return grid
 
     def _on_subject(self, _: object = None) -> None:
         # New options bring a new value; drawn once, and also when two subjects' sequences share a name.

@@ -25,6 +25,8 @@ CHROMIUM = next(
 TOKEN = "painkit-test"
 # The landmarks of the large face: the first pair of axes.
 POINTS = ".js-plotly-plot .subplot.xy .scatterlayer .points path.point"
+# The first of the maps side by side, below: boxes and estimates have the second and third pair.
+FIRST_MAP = POINTS.replace(".xy", ".x4y4")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -113,9 +115,9 @@ def page(lab):
         browser.close()
 
 
-def colours(page):
-    """Return the fill of each landmark of the first face, as drawn."""
-    fills = page.locator(POINTS).evaluate_all("points => points.map(point => getComputedStyle(point).fill)")
+def colours(page, selector=POINTS):
+    """Return the fill of each landmark of a face, as drawn."""
+    fills = page.locator(selector).evaluate_all("points => points.map(point => getComputedStyle(point).fill)")
     assert len(fills) == 66, fills
     return fills
 
@@ -128,6 +130,7 @@ def test_the_arrow_key_on_the_frame_slider_redraws_the_face(page, tmp_path):
     page.wait_for_selector(POINTS)
     page.wait_for_timeout(1000)
     before, caption = colours(page), page.locator("text=/frame \\d+/").first.inner_text()
+    assert len(set(colours(page, FIRST_MAP))) > 10  # shares of the landmarks, not yet touched by any control
     slider.first.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function(

@@ -133,6 +133,14 @@ def test_band_of_the_gaussian_process_is_its_90_percent_interval(explorer):
     np.testing.assert_allclose([band.min(), band.max()], [3 - 1.6449, 3 + 1.6449], atol=1e-4)
 
 
+def test_a_browser_is_sent_the_drawing_as_it_stands_at_first(explorer):
+    sent = {one["name"]: one for one in explorer.figure._widget_data}
+    for name in ("face", "map 1", "map 2"):
+        np.testing.assert_array_equal(sent[name]["marker"]["color"], trace(explorer, name).marker.color)
+    assert list(sent["boxes"]["x"]) == list(trace(explorer, "boxes").x)
+    assert explorer.figure._widget_layout["annotations"][3]["text"] == "a"
+
+
 def test_a_simulated_cohort_is_called_simulated(explorer):
     assert "Simulated" in explorer.figure.layout.title.subtitle.text
 
