@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -23,6 +24,8 @@ CHROMIUM = next(
     None,
 )
 TOKEN = "painkit-test"
+# What the browser shows at the end, for whoever wants to see it.
+PICTURE = os.environ.get("PAINKIT_SCREENSHOT", str(Path(tempfile.gettempdir(), "painkit-explorer.png")))
 # The landmarks of the large face: the first pair of axes.
 POINTS = ".js-plotly-plot .subplot.xy .scatterlayer .points path.point"
 # The first of the maps side by side, below: boxes and estimates have the second and third pair.
@@ -109,9 +112,13 @@ def page(lab):
         page = browser.new_page(viewport={"width": 1500, "height": 1600})
         page.set_default_timeout(300_000)
         page.goto(lab)
-        # Run All before the kernel is connected and idle opens a dialog that blocks.
+        # Run All before the kernel is connected and idle opens a dialog that blocks; the status bar knows.
+        page.locator("#jp-main-statusbar", has_text="| Idle").wait_for()
         page.wait_for_selector(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]")
-        yield page
+        try:
+            yield page
+        finally:
+            page.screenshot(path=PICTURE)
         browser.close()
 
 
@@ -122,9 +129,14 @@ def colours(page, selector=POINTS):
     return fills
 
 
-def test_the_arrow_key_on_the_frame_slider_redraws_the_face(page, tmp_path):
-    page.click("text=Run >> nth=0")
-    page.click("text=Run All Cells")
+def run_all(page):
+    page.locator(".lm-MenuBar-item", has_text="Run").click()
+    page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
+    page.locator(".jp-InputPrompt", has_text="[*]").first.wait_for()
+
+
+def test_the_arrow_key_on_the_frame_slider_redraws_the_face(page):
+    run_all(page)
     slider = page.locator(".widget-slider", has_text="frame").locator(".noUi-handle")
     slider.first.wait_for()
     page.wait_for_selector(POINTS)
@@ -138,7 +150,5 @@ def test_the_arrow_key_on_the_frame_slider_redraws_the_face(page, tmp_path):
         "[...document.querySelectorAll(selector)].map(point => getComputedStyle(point).fill).join()",
         arg=[POINTS, before],
     )
-    picture = os.environ.get("PAINKIT_SCREENSHOT", str(Path(tmp_path, "explorer.png")))
-    page.screenshot(path=picture, full_page=True)
     assert colours(page) != before
     assert re.search(r"frame \d+", caption)
