@@ -279,7 +279,7 @@ def _check_ferplus(card: Manifest, root: Path, progress: bool, jobs: int) -> Out
 
 def _check_identities(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
     folder = existing_folder(root, "a folder of face images for each identity")
-    listing = {identity: files for identity, files in list_files(folder, jobs).items() if identity}
+    listing = {identity: files for identity, files in list_files(folder).items() if identity}
     paths = [
         (identity, f"{folder}/{identity}/{name}")
         for identity, files in sorted(listing.items())

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
+import threading
+import warnings
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
+from tqdm import TMonitor, tqdm
 
 from painkit.data import text
 from painkit.data.cache import cached_cohort
@@ -38,6 +43,7 @@ MARKER = "simulation.json"
 
 _MOVEMENTS = {"aa": "abduction", "ae": "external rotation", "af": "flexion", "ai": "internal rotation"}
 _PARENTS = {"PSPI": "Frame_Labels", "FACS": "Frame_Labels", "landmarks": "AAM_landmarks", "images": "Images"}
+_MANY = 50  # sequences that are worth a process of their own
 _HOLDS = "Frame_Labels, Sequence_Labels, AAM_landmarks or Images"
 # The archive's seven black frames. Without an image to look at they are believed only while the sequence has
 # the length of one of this subject's (300, 210, 292 without them) and seven: else the copy has been cleaned.
@@ -63,7 +69,7 @@ def read_unbc(
     progress : bool
         Show a progress bar when on a terminal.
     jobs : int
-        Threads.
+        Processes that read the files of a large copy; threads that decode images where frames may be black.
 
     Raises
     ------
@@ -72,7 +78,7 @@ def read_unbc(
     """
     folder = existing_folder(root, _HOLDS)
     folders = _folders(folder)
-    listings = {kind: list_files(path, jobs) for kind, path in folders.items()}
+    listings = {kind: list_files(path) for kind, path in folders.items()}
     reading = _Reading(folder, folders, listings)
 
     def build() -> Cohort:
@@ -114,7 +120,12 @@ class _Reading:
 
     def cohort(self, progress: bool, jobs: int) -> Cohort:
         keys = sorted(
-            {tuple(f.split("/")) for kind in KINDS for f in self.listings.get(kind, ()) if f.count("/") == 1}
+            {
+                (subject, sequence)
+                for kind in KINDS
+                for subject, _, sequence in (f.partition("/") for f in self.listings.get(kind, ()))
+                if sequence and "/" not in sequence
+            }
         )
         if not keys:
             raise PainkitError(
@@ -127,9 +138,9 @@ class _Reading:
                 self.findings.append(
                     ("missing", None, None, None, None, f"this copy has no folder of {kind}")
                 )
-        with ThreadPoolExecutor(jobs) as pool:
+        with _reading_in_order(self, keys, jobs) as read:
             bar = tqdm(
-                pool.map(self._sequence, keys),
+                read,
                 total=len(keys),
                 desc="reading",
                 unit="sequence",
@@ -165,7 +176,7 @@ class _Reading:
             notes=_simulation_notes(self.root / MARKER) if simulated else (),
         )
 
-    def _sequence(self, key: tuple[str, str]) -> SequenceData:
+    def sequence(self, key: tuple[str, str]) -> SequenceData:
         place = "/".join(key)
         return read_sequence(
             *key,
@@ -295,3 +306,41 @@ def _simulation_notes(marker: Path) -> tuple[str, ...]:
             f"is damaged: {error}", where=marker, expected="JSON written by the simulator"
         ) from None
     return (f"Simulated: {told}. No number from this cohort says anything about people.",)
+
+
+_inherited: _Reading | None = None
+
+
+def _read_inherited(key: tuple[str, str]) -> SequenceData:
+    assert _inherited is not None
+    return _inherited.sequence(key)
+
+
+@contextmanager
+def _reading_in_order(
+    reading: _Reading, keys: list[tuple[str, str]], jobs: int
+) -> Iterator[Iterable[SequenceData]]:
+    """Give the sequences one by one; a large copy is read by forked processes where that is safe.
+
+    The files are so small that threads only wait for the interpreter lock, and so many that a fresh process
+    would take longer to start than to read its share. A program that has threads of its own (a notebook's
+    kernel) is not forked.
+    """
+    global _inherited
+    # The monitor of progress bars holds nothing that a child needs.
+    others = [
+        t for t in threading.enumerate() if t is not threading.main_thread() and not isinstance(t, TMonitor)
+    ]
+    alone = not others and sys.platform == "linux"
+    if jobs < 2 or len(keys) < _MANY or not alone:
+        yield map(reading.sequence, keys)
+        return
+    _inherited = reading  # a child has its memory, so the listings need not be sent
+    try:
+        with warnings.catch_warnings():
+            # Idle threads of the numerical libraries count as threads; they know how to be forked.
+            warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+            with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+                yield pool.map(_read_inherited, keys, chunksize=4)
+    finally:
+        _inherited = None

@@ -8,10 +8,13 @@ import shutil
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from archive_files import OTHER, OTHER_SEQUENCE, SEQUENCE, SUBJECT, face, points_text
 
 from painkit.data import load
+from painkit.data.simulated import simulate
+from painkit.data.unbc import read_unbc
 from painkit.errors import PainkitError
 
 
@@ -324,3 +327,13 @@ def test_unknown_reader_and_option(archive):
         load("ubnc", archive.root)
     with pytest.raises(PainkitError, match="has no option 'landmark'"):
         load("unbc", archive.root, landmark=True)
+
+
+def test_processes_read_what_one_process_reads(tmp_path, monkeypatch):
+    monkeypatch.setattr("painkit.data.unbc._MANY", 1)  # the smallest copy shared out
+    simulate(tmp_path / "copy", profile="smoke", images="none", progress=False)
+    alone, shared_out = (
+        read_unbc(tmp_path / "copy", cache=False, progress=False, jobs=jobs) for jobs in (1, 2)
+    )
+    assert alone.fingerprint == shared_out.fingerprint
+    pd.testing.assert_frame_equal(alone.findings, shared_out.findings)
