@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
+from painkit.data.mat_cells import read_cells
 from painkit.data.tables import Finding
 from painkit.data.tree import is_junk
 from painkit.errors import PainkitError
@@ -102,18 +102,18 @@ def check_predictions(root: Path, n_subjects: int) -> tuple[dict[str, int], list
         if path.name == "video_index.mat":
             continue
         try:
-            content = loadmat(path, variable_names=["ground_truth", "predict"])
-            truth, estimate = (list(content[name].ravel()) for name in ("ground_truth", "predict"))
-            lengths = [np.size(cell) for cell in truth]
-            values = np.concatenate([np.ravel(cell) for cell in truth]).astype(float)
-            finite = all(np.isfinite(np.asarray(cell, dtype=float)).all() for cell in estimate)
-        except Exception as error:  # scipy lets many kinds through when a file is damaged
-            findings.append(("unreadable", None, None, None, str(path), f"could not be read: {error!r}"))
+            cells = read_cells(path, ["ground_truth", "predict"])
+        except PainkitError as error:
+            findings.append(("unreadable", None, None, None, str(path), error.what))
             continue
+        truth, estimate = cells["ground_truth"], cells["predict"]
+        lengths = [cell.size for cell in truth]
+        values = np.concatenate([np.empty(0), *truth])
+        finite = all(np.isfinite(cell).all() for cell in estimate)
         problem = None
         if len(truth) != n_subjects:
             problem = f"holds {len(truth)} subjects, expected {n_subjects}"
-        elif lengths != [np.size(cell) for cell in estimate]:
+        elif lengths != [cell.size for cell in estimate]:
             problem = "labels and estimates differ in number"
         elif not np.isin(values, np.arange(6)).all():
             problem = "a label is not on the scale 0 to 5"

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from painkit.data.mat_cells import read_cells
 from painkit.errors import PainkitError
-from painkit.evaluation.mat_cells import read_cells
 from painkit.evaluation.prediction_checks import REQUIRED, check_predictions
 
 __all__ = ["UNBC_SUBJECTS", "read_predictions"]

@@ -11,8 +11,8 @@ import scipy.io
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from painkit.data.mat_cells import read_cells
 from painkit.errors import PainkitError
-from painkit.evaluation.mat_cells import read_cells
 from painkit.evaluation.prediction_files import UNBC_SUBJECTS, read_predictions
 
 RELEASED = ("6-vanilla-sigmoid", "l1_l1_sigmoid")
