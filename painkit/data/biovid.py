@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from painkit.data.cohort import Cohort, content_digest
-from painkit.data.subjects import read_csv
+from painkit.data.csv_table import read_csv, refuse_empty
 from painkit.data.tables import Finding, empty_frames, findings_table, subjects_table
 from painkit.data.tree import existing_folder, undoubled
 from painkit.errors import PainkitError
@@ -168,9 +168,7 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
 def _part_d(path: Path) -> pd.DataFrame:
     index = read_csv(path, required=("subject", "class", "path"))
     for column in ("subject", "class", "path"):
-        if index[column].isna().any():
-            row = int(index[column].isna().to_numpy().argmax())
-            raise PainkitError(f"{column} is empty", where=path, line=row + 2, expected="a value")
+        refuse_empty(index, column, path)
     if not len(index) or index["path"].duplicated().any():
         row = int(index["path"].duplicated().to_numpy().argmax()) if len(index) else 0
         raise PainkitError(

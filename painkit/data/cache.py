@@ -26,7 +26,7 @@ from painkit.data.cohort import Cohort
 __all__ = ["cache_folder", "cached_cohort"]
 
 #: Raise when the readers' output changes: older caches are then read anew.
-VERSION = 1
+VERSION = 2
 _TABLES = ("subjects", "sequences", "frames", "findings")
 
 

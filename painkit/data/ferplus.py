@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from painkit.data.cache import cache_folder
 from painkit.data.cohort import content_digest
-from painkit.data.subjects import read_csv
+from painkit.data.csv_table import read_csv
 from painkit.data.summary import CohortSummary
 from painkit.data.tree import existing_folder
 from painkit.errors import PainkitError

@@ -18,7 +18,7 @@ from painkit.data.feature_files import (
     recordings_to_cohort,
     subject_of,
 )
-from painkit.data.subjects import read_csv
+from painkit.data.csv_table import read_csv
 from painkit.data.tables import prkachin_solomon
 
 __all__ = ["read_openface"]

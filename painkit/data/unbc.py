@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -117,16 +118,11 @@ class _Reading:
     folders: dict[str, Path]
     listings: dict[str, Listing]
     findings: list[Finding] = field(default_factory=list)
+    places: dict[str, dict[tuple[str, ...], str]] = field(default_factory=dict)
 
     def cohort(self, progress: bool, jobs: int) -> Cohort:
-        keys = sorted(
-            {
-                (subject, sequence)
-                for kind in KINDS
-                for subject, _, sequence in (f.partition("/") for f in self.listings.get(kind, ()))
-                if sequence and "/" not in sequence
-            }
-        )
+        self.places = {kind: self._places(kind, "SUBJECT/SEQUENCE") for kind in KINDS}
+        keys = sorted({(subject, sequence) for found in self.places.values() for subject, sequence in found})
         if not keys:
             raise PainkitError(
                 "no sequence was found",
@@ -161,7 +157,8 @@ class _Reading:
         del parts
         self._compare_pspi(frames)
         sequences = self._sequences(frames)
-        subjects = read_subjects(self.root / "subjects.csv", frames["subject"].unique())
+        subjects, strangers = read_subjects(self.root / "subjects.csv", frames["subject"].unique())
+        self.findings += strangers
         simulated = (self.root / MARKER).is_file()
         return Cohort(
             name="simulated" if simulated else "unbc",
@@ -176,14 +173,29 @@ class _Reading:
             notes=_simulation_notes(self.root / MARKER) if simulated else (),
         )
 
+    def _places(self, kind: str, names: str) -> dict[tuple[str, ...], str]:
+        """Folders with files of a kind by `names`, past doubling at any level; a finding for each other one."""
+        found: dict[tuple[str, ...], str] = {}
+        for place in sorted(self.listings.get(kind, ()), key=lambda place: (place.count("/"), place)):
+            key = tuple(name for name, _ in groupby(place.split("/")))
+            if place and len(key) == len(names.split("/")) and key not in found:
+                found[key] = place
+                continue
+            count = len(self.listings[kind][place])
+            why = f"those in {found[key]} were read" if key in found else f"the place is not {names}"
+            where = str(self.folders[kind] / place)
+            self.findings.append(
+                ("unexpected", None, None, None, where, f"{count} files were left out: {why}")
+            )
+        return found
+
     def sequence(self, key: tuple[str, str]) -> SequenceData:
-        place = "/".join(key)
+        places = {kind: self.places[kind].get(key, "/".join(key)) for kind in KINDS if kind in self.folders}
         return read_sequence(
             *key,
             {
                 kind: (f"{self.folders[kind]}/{place}", self.listings[kind].get(place, []))
-                for kind in KINDS
-                if kind in self.folders
+                for kind, place in places.items()
             },
         )
 
@@ -274,21 +286,27 @@ class _Reading:
         return table
 
     def _labels(self, kind: str, keys: Iterable[tuple[str, str]], low: float, high: float) -> Iterator[float]:
-        if kind not in self.folders:
-            yield from (np.nan for _ in keys)
-            return
+        files = {
+            (subject, name): self.folders[kind] / place / name
+            for (subject,), place in self._places(kind, "SUBJECT").items()
+            for name, _, _ in self.listings[kind][place]
+        }
         for subject, sequence in keys:
-            path = self.folders[kind] / subject / f"{sequence}.txt"
+            path = files.pop((subject, f"{sequence}.txt"), None)
             value = np.nan
-            if path.exists():
+            if path is not None:
                 try:
                     value = text.parse_number(text.read_bytes(path), low, high, path)
                 except PainkitError as error:
                     self.findings.append(unreadable(subject, sequence, None, str(path), error))
-            else:
+            elif kind in self.folders:
+                where = str(self.folders[kind] / subject / f"{sequence}.txt")
                 message = f"the sequence has no label {kind}"
-                self.findings.append(("missing", subject, sequence, None, str(path), message))
+                self.findings.append(("missing", subject, sequence, None, where, message))
             yield value
+        for path in files.values():
+            message = f"the file was left out: no sequence with frames is called so ({kind})"
+            self.findings.append(("unexpected", None, None, None, str(path), message))
 
 
 def _frame_name(frames: pd.DataFrame, row: int) -> tuple[str, str, int]:

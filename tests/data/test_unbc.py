@@ -73,6 +73,48 @@ def test_doubled_folders_and_litter_change_nothing(archive):
     assert list(doubled.findings["message"]) == list(plain.findings["message"])
 
 
+@pytest.mark.parametrize("level", ["subject", "sequence"])
+def test_folders_doubled_further_down_change_nothing(archive, level):
+    plain = read(archive)
+    for folder in ("Frame_Labels/PSPI", "Frame_Labels/FACS", "AAM_landmarks"):
+        doubled = archive.root / folder / SUBJECT
+        if level == "sequence":
+            doubled = doubled / SEQUENCE
+        doubled.rename(archive.root / "inner")
+        doubled.mkdir()
+        (archive.root / "inner").rename(doubled / doubled.name)
+    labels = archive.root / "Sequence_Labels" / "VAS" / SUBJECT
+    labels.rename(archive.root / "inner")
+    labels.mkdir()
+    (archive.root / "inner").rename(labels / SUBJECT)
+    doubled = read(archive)
+    assert doubled.fingerprint == plain.fingerprint
+    assert list(doubled.findings["message"]) == list(plain.findings["message"])
+
+
+def test_whatever_is_left_out_is_told(archive):
+    plain = read(archive)
+    pspi, vas = archive.root / "Frame_Labels" / "PSPI", archive.root / "Sequence_Labels" / "VAS"
+    deep = pspi / "group" / SUBJECT / SEQUENCE / f"{SEQUENCE}001_facs.txt"
+    second = pspi / SUBJECT / SUBJECT / SEQUENCE / f"{SEQUENCE}001_facs.txt"
+    stray = archive.root / "AAM_landmarks" / "readme.txt"
+    nobody = archive.label("VAS", SUBJECT, "ll042t1aaunaff", 3)
+    low = vas / "group" / SUBJECT / f"{SEQUENCE}.txt"
+    for path in (deep, second, stray, low):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("1")
+    cohort = read(archive)
+    assert cohort.fingerprint == plain.fingerprint
+    found = cohort.findings[cohort.findings["kind"] == "unexpected"].set_index("path")["message"]
+    assert found.to_dict() == {
+        str(deep.parent): "1 files were left out: the place is not SUBJECT/SEQUENCE",
+        str(second.parent): f"1 files were left out: those in {SUBJECT}/{SEQUENCE} were read",
+        str(stray.parent): "1 files were left out: the place is not SUBJECT/SEQUENCE",
+        str(low.parent): "1 files were left out: the place is not SUBJECT",
+        str(nobody): "the file was left out: no sequence with frames is called so (VAS)",
+    }
+
+
 def test_copy_with_frame_labels_only(archive):
     shutil.rmtree(archive.root / "AAM_landmarks")
     shutil.rmtree(archive.root / "Sequence_Labels")
@@ -250,12 +292,22 @@ def test_personal_features(archive):
     assert list(cohort.subjects["subject"]) == [SUBJECT, OTHER]
 
 
+def test_rows_about_nobody_in_the_copy_are_told(archive):
+    (archive.root / "subjects.csv").write_text(
+        f"subject,gender,age,complexion\nll042,female,elderly,olive-dark\n{OTHER},male,young,pale-fair\n"
+    )
+    found = read(archive).findings
+    (message,) = found[found["kind"] == "unexpected"]["message"]
+    assert message == f"line 2: this copy has no subject 'll042', but such as '{SUBJECT}'"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("subject,gender,age\n", "no column complexion"),
         (f"subject,gender,age,complexion\n{SUBJECT},woman,young,pale-fair\n", "line 2: gender is 'woman'"),
         (f"subject,gender,age,complexion\n{SUBJECT},,,\n{SUBJECT},,,\n", "line 3: a subject is listed twice"),
+        ("subject,gender,age,complexion\n,female,,\n", "line 2: subject is empty"),
         ("subject,gender,age,complexion\na,b,c,d,e,f\n", "could not be read as a table"),
         ("", "could not be read as a table"),
     ],
