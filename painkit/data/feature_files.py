@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort, content_digest
+from painkit.data.csv_table import refuse_empty
 from painkit.data.tables import (
     ACTION_UNITS,
     INNER_MOUTH_CORNERS,
@@ -30,11 +31,12 @@ __all__ = [
     "numbers",
     "points_66",
     "recordings_to_cohort",
-    "subject_of",
+    "subjects_of",
 ]
 
 #: Columns of the 68 landmarks, in pixels.
 POINTS = tuple(f"{axis}_{k}" for axis in "xy" for k in range(68))
+_NESTED = "where several show one person, a column 'subject' in the files must say so, or folds share people."
 
 
 @dataclass
@@ -51,6 +53,19 @@ class Recording:
     tracked: NDArray[np.bool_]
     confidence: NDArray[np.float64]
     findings: list[Finding] = field(default_factory=list)
+
+    def take(self, rows: NDArray[np.intp]) -> Recording:
+        """Keep some rows, in this order."""
+        return replace(
+            self,
+            frames=self.frames[rows],
+            pspi=self.pspi[rows],
+            units={unit: values[rows] for unit, values in self.units.items()},
+            points=self.points[rows],
+            tracked=self.tracked[rows],
+            confidence=self.confidence[rows],
+            findings=[*self.findings],
+        )
 
 
 def csv_files(root: str | os.PathLike[str] | None, tool: str) -> list[Path]:
@@ -74,11 +89,24 @@ def csv_files(root: str | os.PathLike[str] | None, tool: str) -> list[Path]:
     return files
 
 
-def subject_of(table: pd.DataFrame, path: Path, base: Path) -> str:
-    """Tell the subject of a file: its column ``subject``, else its folder below `base`, else its name."""
-    if "subject" in table and len(set(table["subject"])) == 1 and table["subject"].notna().all():
-        return str(table["subject"].iloc[0])
-    return path.parent.name if path != base and path.parent != base else path.stem
+def subjects_of(table: pd.DataFrame, path: Path, base: Path) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Tell the subjects of a file and the rows of each.
+
+    A column ``subject`` tells them. Without it, all rows are of one: the path of the file's folder below
+    `base`, or the file's name where there is none.
+
+    Raises
+    ------
+    PainkitError
+        When the column has an empty cell, naming its line.
+    """
+    if "subject" in table:
+        refuse_empty(table, "subject", path)
+        for subject in table["subject"].unique():
+            yield str(subject), np.flatnonzero(table["subject"] == subject)
+        return
+    folder = "." if path == base else path.parent.relative_to(base).as_posix()
+    yield path.stem if folder == "." else folder, np.arange(len(table))
 
 
 def frame_numbers(table: pd.DataFrame, path: Path) -> NDArray[np.int64]:
@@ -143,11 +171,7 @@ def one_face_a_frame(recording: Recording) -> Recording:
         recording.findings.append(
             ("duplicate", recording.subject, recording.sequence, None, str(recording.path), message)
         )
-    recording.frames = recording.frames[keep]
-    recording.pspi = recording.pspi[keep]
-    recording.units = {name: values[keep] for name, values in recording.units.items()}
-    recording.points, recording.tracked = recording.points[keep], recording.tracked[keep]
-    return recording
+    return recording.take(keep)
 
 
 def recordings_to_cohort(
@@ -158,7 +182,9 @@ def recordings_to_cohort(
 ) -> Cohort:
     """Put the recordings of a tool together.
 
-    Landmarks of frames whose tracking failed are masked and counted, a finding for each recording.
+    Landmarks of frames whose tracking failed are masked and counted, a finding for each recording. Subjects
+    that are folders in folders are told in a note: whether ``p1/s1`` and ``p1/s2`` show one person or two,
+    only the user knows.
     """
     parts = sorted(map(one_face_a_frame, recordings), key=lambda part: (part.subject, part.sequence))
     seen: dict[tuple[str, str], Path] = {}
@@ -196,6 +222,9 @@ def recordings_to_cohort(
     frames = pd.DataFrame(columns)
     landmarks = np.concatenate([part.points for part in parts])
     subjects = subjects_table(part.subject for part in parts)
+    nested = subjects["subject"][subjects["subject"].str.contains("/")].tolist()
+    if nested:
+        notes = [*notes, f"{len(nested)} subjects are folders in folders, such as {nested[0]!r}; {_NESTED}"]
     sequences = pd.DataFrame(
         {
             "subject": pd.Series([part.subject for part in parts], dtype="str"),

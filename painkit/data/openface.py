@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from painkit.data.cohort import Cohort
+from painkit.data.csv_table import read_csv
 from painkit.data.feature_files import (
     POINTS,
     Recording,
@@ -16,9 +18,8 @@ from painkit.data.feature_files import (
     numbers,
     points_66,
     recordings_to_cohort,
-    subject_of,
+    subjects_of,
 )
-from painkit.data.csv_table import read_csv
 from painkit.data.tables import prkachin_solomon
 
 __all__ = ["read_openface"]
@@ -32,8 +33,9 @@ _NOTE = (
 def read_openface(root: str | os.PathLike[str], *, min_confidence: float = 0.0) -> Cohort:
     """Read one CSV file of OpenFace, or every one below a folder (a file is a sequence).
 
-    The sequence is called like the file. The subject is what a column ``subject`` says, else the file's
-    folder, else (for a single file, or a file at the top) the file.
+    The sequence is called like the file. The subject is what a column ``subject`` says (a file about several
+    has a sequence of each), else the path of the file's folder below `root`, else (for a single file, or a
+    file at the top) the file.
 
     Parameters
     ----------
@@ -54,11 +56,11 @@ def read_openface(root: str | os.PathLike[str], *, min_confidence: float = 0.0) 
     """
     files = csv_files(root, "OpenFace")
     base = Path(root)
-    recordings = [_recording(path, base, min_confidence) for path in files]
+    recordings = [part for path in files for part in _recordings(path, base, min_confidence)]
     return recordings_to_cohort("openface", base, recordings, [_NOTE])
 
 
-def _recording(path: Path, base: Path, min_confidence: float) -> Recording:
+def _recordings(path: Path, base: Path, min_confidence: float) -> list[Recording]:
     table = read_csv(path, required=("frame", "success", *POINTS))
     success = numbers(table, "success", path) == 1
     confidence = numbers(table, "confidence", path) if "confidence" in table else np.where(success, 1.0, 0.0)
@@ -73,8 +75,8 @@ def _recording(path: Path, base: Path, min_confidence: float) -> Recording:
     units["AU43"] = np.where(tracked, np.nan if blink is None else blink, np.nan)
     empty = np.full(len(table), np.nan)
     pspi = prkachin_solomon({f"AU{n}": units.get(f"AU{n}", empty) for n in (4, 6, 7, 9, 10, 43)})
-    return Recording(
-        subject=subject_of(table, path, base),
+    whole = Recording(
+        subject="",
         sequence=path.stem,
         path=path,
         frames=frame_numbers(table, path),
@@ -84,3 +86,4 @@ def _recording(path: Path, base: Path, min_confidence: float) -> Recording:
         tracked=tracked,
         confidence=confidence,
     )
+    return [replace(whole.take(rows), subject=subject) for subject, rows in subjects_of(table, path, base)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from painkit.data.cohort import Cohort
+from painkit.data.csv_table import read_csv
 from painkit.data.feature_files import (
     POINTS,
     Recording,
@@ -18,9 +20,8 @@ from painkit.data.feature_files import (
     numbers,
     points_66,
     recordings_to_cohort,
-    subject_of,
+    subjects_of,
 )
-from painkit.data.csv_table import read_csv
 
 __all__ = ["read_pyfeat"]
 
@@ -35,7 +36,8 @@ def read_pyfeat(root: str | os.PathLike[str], *, min_score: float = 0.0) -> Coho
     """Read one Fex CSV file, or every one below a folder.
 
     A file is a sequence, called like the file; a file about several inputs (column ``input``) has one
-    sequence for each. The subject is what a column ``subject`` says, else the file's folder, else the file.
+    sequence for each. The subject is what a column ``subject`` says (a file about several has sequences of
+    each), else the path of the file's folder below `root`, else the file.
 
     Parameters
     ----------
@@ -68,25 +70,25 @@ def _recordings(path: Path, base: Path, min_score: float) -> list[Recording]:
     for column in table.columns:
         if re.fullmatch(r"AU\d\d", column, re.ASCII):
             units[f"AU{int(column[2:])}"] = np.where(tracked, numbers(table, column, path), np.nan)
-    points = points_66(table, path)
-    subject = subject_of(table, path, base)
-    inputs = table["input"].fillna("") if "input" in table else pd.Series([""] * len(table))
+    whole = Recording(
+        subject="",
+        sequence=path.stem,
+        path=path,
+        frames=frames,
+        pspi=np.full(len(table), np.nan),
+        units=units,
+        points=points_66(table, path),
+        tracked=tracked,
+        confidence=score,
+    )
+    inputs = (table["input"].fillna("") if "input" in table else pd.Series([""] * len(table))).to_numpy()
+    several = len(set(inputs)) > 1
     recordings = []
-    for name in inputs.unique():
-        rows = np.flatnonzero(inputs == name)
-        # Inputs are paths of whichever system the tool ran on.
-        stem = re.split(r"[/\\]", str(name))[-1].rsplit(".", 1)[0]
-        recordings.append(
-            Recording(
-                subject=subject,
-                sequence=path.stem if len(set(inputs)) == 1 else f"{path.stem}/{stem}",
-                path=path,
-                frames=frames[rows],
-                pspi=np.full(len(rows), np.nan),
-                units={unit: values[rows] for unit, values in units.items()},
-                points=points[rows],
-                tracked=tracked[rows],
-                confidence=score[rows],
-            )
-        )
+    for subject, own in subjects_of(table, path, base):
+        for name in dict.fromkeys(inputs[own]):
+            # Inputs are paths of whichever system the tool ran on.
+            stem = re.split(r"[/\\]", str(name))[-1].rsplit(".", 1)[0]
+            sequence = f"{path.stem}/{stem}" if several else path.stem
+            rows = own[inputs[own] == name]
+            recordings.append(replace(whole.take(rows), subject=subject, sequence=sequence))
     return recordings

@@ -174,7 +174,7 @@ class _Reading:
         )
 
     def _places(self, kind: str, names: str) -> dict[tuple[str, ...], str]:
-        """Folders with files of a kind by `names`, past doubling at any level; a finding for each other one."""
+        """Folders with files of a kind by `names`, past doubling at any level; a finding for each other."""
         found: dict[tuple[str, ...], str] = {}
         for place in sorted(self.listings.get(kind, ()), key=lambda place: (place.count("/"), place)):
             key = tuple(name for name, _ in groupby(place.split("/")))

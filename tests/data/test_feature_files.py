@@ -109,6 +109,39 @@ def test_surest_of_several_faces_and_order(tmp_path):
     assert cohort.findings["kind"].tolist() == ["duplicate"]
 
 
+@pytest.mark.parametrize("tool", ["openface", "pyfeat"])
+def test_folders_of_one_name_are_not_one_subject(tmp_path, tool):
+    for name in ("p1/s1/a", "p2/s1/b", "p3/c", "d"):
+        path = tmp_path / f"{name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(table(OPENFACE, [(1, 0, 0, 1, 1, *[0] * 6)]))
+    cohort = load(tool, tmp_path)
+    assert cohort.subjects["subject"].tolist() == ["d", "p1/s1", "p2/s1", "p3"]
+    assert any("2 subjects are folders in folders, such as 'p1/s1'" in note for note in cohort.notes)
+    assert not any("folders in folders" in note for note in load(tool, tmp_path / "p3").notes)
+
+
+@pytest.mark.parametrize("tool", ["openface", "pyfeat"])
+def test_a_file_about_two_people_is_about_two_people(tmp_path, tool):
+    """Both have frames 1 and 2; none is a further face of the other's."""
+    rows = [(name, n, 0, 0, 1, 1, n, *[0] * 5) for n in (1, 2) for name in ("p2", "p1")]
+    path = tmp_path / "study.csv"
+    path.write_text(table(["subject", *OPENFACE], rows))
+    cohort = load(tool, path)
+    assert cohort.frames[["subject", "sequence", "frame"]].to_numpy().tolist() == [
+        ["p1", "study", 1],
+        ["p1", "study", 2],
+        ["p2", "study", 1],
+        ["p2", "study", 2],
+    ]
+    assert not len(cohort.findings)
+    path.write_text(table(["subject", *OPENFACE], [*rows, rows[0]]))  # another face beside p2
+    assert load(tool, path).findings[["kind", "subject"]].to_numpy().tolist() == [["duplicate", "p2"]]
+    path.write_text(table(["subject", *OPENFACE], [rows[0], ("", *rows[1][1:])]))
+    with pytest.raises(PainkitError, match=r"study\.csv, line 3: subject is empty"):
+        load(tool, path)
+
+
 def test_pyfeat_inputs_failures_and_missing_unit(tmp_path):
     rows = [(0, 0.99, 0.5, r"C:\v\a.mp4"), (1, "", 0.7, r"C:\v\a.mp4"), (0, 0.9, 0.1, "/v/b.png")]
     (tmp_path / "fex.csv").write_text(table(["frame", "FaceScore", "AU04", "input"], rows, ","))
