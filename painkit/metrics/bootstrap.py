@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 
+from painkit.errors import PainkitError
 from painkit.metrics.checks import Floats
 
-__all__ = ["percentile_interval", "resample_weights"]
+__all__ = ["check_bootstrap", "percentile_interval", "resample_weights"]
+
+
+def check_bootstrap(n_resamples: int, seed: int, level: float) -> None:
+    """Refuse settings that no resamples can be drawn with, or no interval taken at.
+
+    Raises
+    ------
+    PainkitError
+        When `n_resamples` or `seed` is no integer or below 0, or `level` is not within 0-1.
+    """
+    for name, given in (("n_resamples", n_resamples), ("seed", seed)):
+        if not isinstance(given, Integral) or given < 0:
+            raise PainkitError(f"{name} is {given!r}", expected="an integer, 0 or more")
+    if not 0 < level < 1:
+        raise PainkitError(f"level is {level!r}", expected="a level within 0-1, such as 0.95")
 
 
 def resample_weights(n_subjects: int, n_resamples: int, seed: int) -> Floats:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from painkit.errors import PainkitError
-from painkit.metrics.checks import Floats, paired
+from painkit.metrics.checks import Floats, finite, paired
 
 __all__ = ["BANDS", "coverage", "inside"]
 
@@ -17,7 +17,9 @@ BANDS = (0.5, 0.9)
 def inside(y_true: ArrayLike, y_pred: ArrayLike, y_std: ArrayLike, band: float) -> Floats:
     """Tell for each row whether the label lies in the central Gaussian band of mass `band`: (n,), 0 or 1."""
     true, pred = paired(y_true, y_pred)
-    _, std = paired(y_true, y_std)
+    _, std = paired(y_true, finite("y_std", y_std))
+    if not 0 < band < 1:
+        raise PainkitError(f"there is no band of mass {band!r}", expected="a share within 0-1, such as 0.9")
     if np.any(std < 0):
         raise PainkitError("y_std has negative values", expected="standard deviations")
     return (np.abs(true - pred) <= ndtri((1 + band) / 2) * std).astype(np.float64)

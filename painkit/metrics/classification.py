@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, roc_auc_score
+from sklearn.metrics import cohen_kappa_score, confusion_matrix, roc_auc_score
 from sklearn.metrics import precision_recall_fscore_support as _precision_recall_f1
 
 from painkit.errors import PainkitError
-from painkit.metrics.checks import Floats, paired
+from painkit.metrics.checks import Floats, finite, paired, paired_classes, require_classes
 
 __all__ = [
     "accuracy",
@@ -25,27 +25,21 @@ __all__ = [
 
 def to_classes(y_pred: ArrayLike, n_classes: int) -> NDArray[np.int64]:
     """Round to the nearest class 0..n_classes-1; halves go up, what lies outside goes to the end."""
-    return np.clip(np.floor(np.asarray(y_pred, dtype=np.float64) + 0.5), 0, n_classes - 1).astype(np.int64)
+    return np.clip(np.floor(finite("y_pred", y_pred) + 0.5), 0, n_classes - 1).astype(np.int64)
 
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """Share of right classes, 0-1. NaN for no values."""
-    true, pred = paired(y_true, y_pred)
-    return float(accuracy_score(true, pred)) if true.size else np.nan
+    true, pred = paired_classes(y_true, y_pred)
+    return float(np.mean(true == pred)) if true.size else np.nan
 
 
 def confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> NDArray[np.int64]:
     """Count pairs: (n_classes, n_classes), rows are the true classes 0..n_classes-1."""
-    true, pred = paired(y_true, y_pred)
+    true, pred = paired_classes(y_true, y_pred, n_classes)
     if not true.size:
         return np.zeros((n_classes, n_classes), dtype=np.int64)
-    labels = np.arange(n_classes)
-    for name, values in (("y_true", true), ("y_pred", pred)):
-        if not np.isin(values, labels).all():
-            raise PainkitError(
-                f"{name} holds values that are no class", expected=f"integers 0-{n_classes - 1}"
-            )
-    return np.asarray(confusion_matrix(true, pred, labels=labels), dtype=np.int64)
+    return np.asarray(confusion_matrix(true, pred, labels=np.arange(n_classes)), dtype=np.int64)
 
 
 def precision(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Floats:
@@ -65,7 +59,7 @@ def f1(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Floats:
 
 def quadratic_kappa(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> float:
     """Cohen's kappa with quadratic weights, -1 to 1. NaN where chance alone leaves nothing to disagree on."""
-    true, pred = paired(y_true, y_pred)
+    true, pred = paired_classes(y_true, y_pred, n_classes)
     if not true.size or (np.ptp(true) == 0 and np.ptp(pred) == 0 and true[0] == pred[0]):
         return np.nan
     return float(cohen_kappa_score(true, pred, labels=np.arange(n_classes), weights="quadratic"))
@@ -86,12 +80,14 @@ def auc_one_vs_rest(y_true: ArrayLike, scores: ArrayLike) -> Floats:
     (k,) float
         NaN for a class with no frame, or with all frames. The macro value is `mean_defined` of it.
     """
-    table = np.asarray(scores, dtype=np.float64)
+    table = np.asarray(scores)
     if table.ndim != 2:
         raise PainkitError(f"scores have shape {table.shape}", expected="(n, classes)")
+    true = finite("y_true", y_true)
+    require_classes("y_true", true, table.shape[1])
     areas = np.full(table.shape[1], np.nan)
     for k in range(table.shape[1]):
-        true, score = paired(y_true, table[:, k])
+        _, score = paired(true, finite(f"scores of class {k}", table[:, k]))
         if 0 < np.sum(true == k) < true.size:
             areas[k] = roc_auc_score(true == k, score)
     return areas
@@ -105,7 +101,7 @@ def mean_defined(values: ArrayLike) -> float:
 
 
 def _per_class(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> tuple[Floats, Floats, Floats]:
-    true, pred = paired(y_true, y_pred)
+    true, pred = paired_classes(y_true, y_pred, n_classes)
     if not true.size:
         return (np.full(n_classes, np.nan),) * 3
     p, r, f, _ = _precision_recall_f1(true, pred, labels=np.arange(n_classes), zero_division=np.nan)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from painkit.errors import PainkitError
-from painkit.metrics.bootstrap import percentile_interval
+from painkit.metrics.bootstrap import check_bootstrap, percentile_interval
 from painkit.metrics.views import Average, Resampled
 
 __all__ = ["compare"]
@@ -49,8 +49,9 @@ def compare(
     Raises
     ------
     PainkitError
-        When the rows of the tables are not the same, or are of several targets.
+        When the rows of the tables are not the same, or are of several targets; and as `evaluate`.
     """
+    check_bootstrap(n_resamples, seed, level)
     a, b = _aligned(table_a, table_b)
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     resampled = [Resampled(table, scale or _target(a), n_resamples, seed) for table in (a, b)]

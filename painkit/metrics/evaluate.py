@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from painkit.errors import PainkitError
-from painkit.metrics.bootstrap import percentile_interval
+from painkit.metrics.bootstrap import check_bootstrap, percentile_interval
 from painkit.metrics.views import Average, Resampled
 
 __all__ = ["evaluate"]
@@ -16,7 +16,7 @@ __all__ = ["evaluate"]
 
 def evaluate(
     table: pd.DataFrame,
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     average: Average | Sequence[Average] = "pooled",
     *,
     scale: str | None = None,
@@ -32,7 +32,7 @@ def evaluate(
         Columns subject, y_true, y_pred; optional fold, y_std, target (the key of a scale; each target is
         scored by itself) and one score per class p_0, p_1, ... Rows whose y_true is NaN have no label, are
         left out and counted.
-    metrics : sequence of str, optional
+    metrics : str or sequence of str, optional
         Names of `painkit.metrics.statistics`; default `applicable_metrics`.
     average : {"pooled", "per_subject", "per_fold"} or several
         One value over all rows, or the mean over subjects or folds of the values that exist.
@@ -56,14 +56,17 @@ def evaluate(
     Raises
     ------
     PainkitError
-        Missing columns, labels off their scale, missing estimates, unknown metric.
+        Missing columns, labels off their scale, missing or infinite labels, estimates or scores, scores that
+        are not one for each class, unknown metric, a bootstrap that cannot be drawn.
     """
+    check_bootstrap(n_resamples, seed, level)
     averages: list[Average] = [average] if isinstance(average, str) else list(average)
+    names = [metrics] if isinstance(metrics, str) else metrics
     if "target" not in table:
-        return _evaluate(table, metrics, averages, scale, n_resamples, seed, level)
+        return _evaluate(table, names, averages, scale, n_resamples, seed, level)
     parts = []
     for target, rows in table.groupby("target", sort=False):
-        part = _evaluate(rows, metrics, averages, scale or str(target), n_resamples, seed, level)
+        part = _evaluate(rows, names, averages, scale or str(target), n_resamples, seed, level)
         parts.append(part.assign(target=target))
     if not parts:
         raise PainkitError("the table of predictions has no rows", expected="at least one")

@@ -14,7 +14,7 @@ from painkit.errors import PainkitError
 from painkit.metrics import statistics
 from painkit.metrics.bootstrap import resample_weights
 from painkit.metrics.calibration import BANDS, inside
-from painkit.metrics.checks import Floats
+from painkit.metrics.checks import Floats, finite
 from painkit.metrics.scales import SCALES, Scale
 from painkit.metrics.sums import Sums, sums_of
 
@@ -27,16 +27,16 @@ AVERAGES: tuple[Average, ...] = get_args(Average)
 def applicable_metrics(table: pd.DataFrame, scale: str | None = None) -> list[str]:
     """Metrics that a table of one target allows.
 
-    Errors, correlation and agreement always; weighted errors and classes where every label is an integer;
-    coverage with y_std; one-vs-rest AUC with p_0, p_1, ...
+    Errors, correlation and agreement always; weighted errors and classes where every label is an integer,
+    one-vs-rest AUC too with p_0, p_1, ...; coverage with y_std.
     """
     true = table["y_true"].dropna().to_numpy(dtype=np.float64)
     names = list(statistics.REGRESSION)
     if n_classes := _n_classes(true, scale):
         names += [*statistics.WEIGHTED, *statistics.CLASSIFICATION, *statistics.AREAS]
         names += [f"{base}[{k}]" for base in ("precision", "recall", "F1") for k in range(n_classes)]
-    if n_scores := len(_score_columns(table)):
-        names += ["AUC", *(f"AUC[{k}]" for k in range(n_scores))]
+        if n_scores := len(_score_columns(table)):
+            names += ["AUC", *(f"AUC[{k}]" for k in range(n_scores))]
     if _has_std(table):
         names += list(statistics.COVERAGE)
     return names
@@ -166,11 +166,19 @@ def _checked(table: pd.DataFrame, scale: Scale | None) -> pd.DataFrame:
     labelled = table.loc[table["y_true"].notna()]
     if labelled.empty:
         raise PainkitError("the table of predictions has no labelled rows", expected="at least one")
-    if labelled[needed].isna().to_numpy().any() or not np.isfinite(labelled["y_pred"].to_numpy(float)).all():
-        raise PainkitError("a labelled row has no subject or no finite estimate", expected="both")
+    if labelled["subject"].isna().any():
+        raise PainkitError("a labelled row has no subject", expected="one for each row")
+    scores = _score_columns(labelled)
+    for column in ("y_true", "y_pred", *scores):
+        finite(f"{column} of the labelled rows", labelled[column])
     true = labelled["y_true"].to_numpy(dtype=np.float64)
     if scale and (true.min() < scale.low or true.max() > scale.high):
         raise PainkitError(f"y_true runs from {true.min():g} to {true.max():g}", expected=scale.label)
+    if scores and _n_classes(true, None) > len(scores):
+        raise PainkitError(
+            f"y_true goes up to {true.max():g} and the scores to {scores[-1]}",
+            expected="a score for each class",
+        )
     return labelled
 
 
@@ -182,9 +190,13 @@ def _n_classes(true: Floats, scale: str | None) -> int:
 
 
 def _score_columns(table: pd.DataFrame) -> list[str]:
-    columns: list[str] = []
-    while f"p_{len(columns)}" in table:
-        columns.append(f"p_{len(columns)}")
+    """Columns p_0, p_1, ... that hold anything; those of another target are empty in the rows of this one."""
+    given = table.filter(regex=r"^p_\d+$").dropna(axis="columns", how="all").columns.astype(str)
+    columns = [f"p_{k}" for k in range(len(given))]
+    if set(given) != set(columns):
+        raise PainkitError(
+            f"the scores of the classes are {', '.join(given)}", expected="p_0, p_1, ... without a gap"
+        )
     return columns
 
 

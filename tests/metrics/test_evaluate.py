@@ -176,7 +176,15 @@ def test_each_target_is_scored_on_its_own_scale(table):
     ("change", "message"),
     [
         (lambda t: t.drop(columns="subject"), "no column subject"),
-        (lambda t: t.assign(y_pred=np.nan), "finite estimate"),
+        (lambda t: t.assign(subject=t["subject"].where(t.index != 3)), "no subject"),
+        (lambda t: t.assign(y_pred=np.nan), "y_pred of the labelled rows has .* missing or infinite"),
+        (
+            lambda t: t.assign(y_true=t["y_true"].where(t.index != 3, np.inf)),
+            "y_true .* 1 missing or infinite",
+        ),
+        (lambda t: t.assign(p_0=t["p_0"].where(t.index > 24)), "p_0 .* 25 missing or infinite"),
+        (lambda t: t.drop(columns="p_1"), "p_0, p_2, p_3, p_4, p_5 .*without a gap"),
+        (lambda t: t.drop(columns="p_5"), "y_true goes up to 5 and the scores to p_4"),
         (lambda t: t.assign(y_true=np.nan), "no labelled rows"),
         (lambda t: t.assign(y_true=t["y_true"] + 6), "y_true runs from 6 to 11.*level 0-5"),
         (lambda t: t.drop(columns="y_std"), "does not allow 'coverage 50%'"),
@@ -193,8 +201,17 @@ def test_bad_tables_are_refused(table, change, message):
 )
 def test_what_a_table_cannot_give_is_refused_rather_than_zero(table, name):
     halves = table.assign(y_true=table["y_true"] + 0.5)
-    with pytest.raises(PainkitError, match="does not allow"):
-        evaluate(halves.drop(columns=[f"p_{k}" for k in range(K)]), [name], n_resamples=0)
+    for bare in (halves, halves.drop(columns=[f"p_{k}" for k in range(K)])):
+        with pytest.raises(PainkitError, match="does not allow"):
+            evaluate(bare, [name], n_resamples=0)
+
+
+def test_scores_of_another_target_do_not_count_as_missing(table):
+    """Tables of a classifier and of a regressor, one below the other."""
+    regressed = table.drop(columns=[f"p_{k}" for k in range(K)])
+    both = pd.concat([table.assign(target="level"), regressed.assign(target="opi")])
+    found = evaluate(both, n_resamples=0)
+    assert set(found.loc[found["metric"].str.startswith("AUC["), "target"]) == {"level"}
 
 
 def test_unknown_names_are_refused(table):
@@ -202,6 +219,32 @@ def test_unknown_names_are_refused(table):
         evaluate(table, ["CCC"])
     with pytest.raises(PainkitError, match="no average 'mean'"):
         evaluate(table, ["MAE"], "mean")
+
+
+def test_one_metric_may_be_named_alone(table):
+    pd.testing.assert_frame_equal(
+        evaluate(table, "MAE", n_resamples=9), evaluate(table, ["MAE"], n_resamples=9)
+    )
+    with pytest.raises(PainkitError, match="no metric 'CCC'"):
+        evaluate(table, "CCC")
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "message"),
+    [
+        ({"level": 95}, "level is 95 .*within 0-1"),
+        ({"level": 0}, "level is 0 "),
+        ({"n_resamples": -5}, "n_resamples is -5 .*0 or more"),
+        ({"n_resamples": 2.5}, "n_resamples is 2.5 .*integer"),
+        ({"seed": -1}, "seed is -1 .*0 or more"),
+    ],
+)
+def test_a_bootstrap_that_cannot_be_drawn_is_refused(table, bootstrap, message):
+    alone = table[table["subject"] == "s0"]  # nothing is drawn of one subject
+    with pytest.raises(PainkitError, match=message):
+        evaluate(alone, ["MAE"], **bootstrap)
+    with pytest.raises(PainkitError, match=message):
+        compare(table, table, "MAE", **bootstrap)
 
 
 def test_comparison_pairs_the_resamples(table):

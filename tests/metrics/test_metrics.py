@@ -152,6 +152,54 @@ def test_arrays_that_do_not_fit_are_refused(true, pred, message):
         metrics.mae(true, pred)
 
 
-def test_a_class_off_the_list_is_refused():
-    with pytest.raises(PainkitError, match="no class"):
-        metrics.confusion([0, 6], [0, 1], 6)
+@pytest.mark.parametrize(
+    "metric", [metrics.confusion, metrics.precision, metrics.recall, metrics.f1, metrics.quadratic_kappa]
+)
+@pytest.mark.parametrize(
+    ("true", "pred", "message"),
+    [
+        ([0, 7, 1], [0, 1, 1], "y_true holds 1 .*no class, 7 at index 1 first .*0-2"),
+        ([0, 1, 1], [0, 1, 0.4], "y_pred holds 1 .*no class, 0.4 at index 2 first .*0-2.*to_classes"),
+        ([0, 1, 1], [-1, 1, -2], "y_pred holds 2 .*no class, -1 at index 0 first"),
+    ],
+)
+def test_every_measure_of_classes_refuses_what_is_no_class(metric, true, pred, message):
+    with pytest.raises(PainkitError, match=message):
+        metric(true, pred, 3)
+
+
+@pytest.mark.parametrize("pred", [[0, 0.4], [0, -1]])
+def test_accuracy_has_no_list_of_classes_and_refuses_what_can_be_none(pred):
+    with pytest.raises(PainkitError, match=r"y_pred holds 1 .*no class"):
+        metrics.accuracy([0, 1], pred)
+    assert metrics.accuracy([0, 40], [0, 41]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("true", "scores", "message"),
+    [
+        ([0, 2], [[1, 0], [0, 1]], "y_true holds 1 .*no class, 2 at index 1 first .*0-1"),
+        ([0, 1], [[1, 0], [0, np.nan]], "scores of class 1 has 1 missing"),
+        ([0, 1], [1, 0], "shape"),
+        ([0, 1, 1], [[1, 0], [0, 1]], "3 values.* 2"),
+    ],
+)
+def test_scores_that_do_not_fit_the_classes_are_refused(true, scores, message):
+    with pytest.raises(PainkitError, match=message):
+        metrics.auc_one_vs_rest(true, scores)
+
+
+def test_what_is_no_number_has_no_class():
+    with pytest.raises(PainkitError, match="y_pred has 1 missing or infinite"):
+        metrics.to_classes([0.2, np.nan], 6)
+
+
+@pytest.mark.parametrize("band", [90, 1, 0, np.nan])
+def test_a_band_that_is_no_share_is_refused(band):
+    with pytest.raises(PainkitError, match="band"):
+        metrics.coverage([0, 1], [0, 1], [1, 1], band)
+
+
+def test_a_missing_standard_deviation_is_told_by_its_name():
+    with pytest.raises(PainkitError, match="y_std has 1 missing"):
+        metrics.coverage([0, 1], [0, 1], [1, np.nan])
