@@ -18,6 +18,7 @@ from painkit.evaluation.prediction_files import read_predictions
 from painkit.evaluation.published import published
 from painkit.evaluation.score_tables import section_tables
 from painkit.metrics import applicable_metrics, confusion, evaluate, scale_of, to_classes, trivial_rows
+from painkit.metrics.bootstrap import check_bootstrap
 from painkit.metrics.views import Average
 
 __all__ = ["ScoreReport", "Section", "score"]
@@ -47,6 +48,10 @@ class Section:
         Label of the scale of y_true.
     counts : dict of str to int
         Rows, subjects and sequences.
+    in_several_folds : int or None
+        Subjects with rows in several folds, and so in train and test; None where the file states no folds.
+    fold_note : str
+        What that means for the numbers, "" where no subject is in several folds.
     released_as : str
         Published row that these predictions are, "" where not known.
     table : DataFrame
@@ -58,6 +63,8 @@ class Section:
     file: str
     scale: str
     counts: dict[str, int]
+    in_several_folds: int | None
+    fold_note: str
     released_as: str
     table: pd.DataFrame
     confusion: pd.DataFrame | None
@@ -118,12 +125,14 @@ class ScoreReport:
         files = []
         for section in self.sections:
             results = section.table.drop(columns=["file", "scale"])
-            counts = section.confusion
+            counts, shared = section.confusion, section.in_several_folds
             files.append(
                 {
                     "file": section.file,
                     "scale": section.scale,
                     **section.counts,
+                    "leaky": None if shared is None else shared > 0,
+                    "subjects_in_several_folds": shared,
                     "released_as": section.released_as or None,
                     "confusion": None if counts is None else counts.to_numpy().tolist(),
                     "results": json.loads(results.to_json(orient="records", double_precision=15)),
@@ -175,16 +184,16 @@ def score(
     given = [paths] if isinstance(paths, str | PathLike) else list(paths)
     if not given:
         raise PainkitError("no file was given", expected="at least one file of predictions")
-    if n_resamples < 0 or not 0 < level < 1:
-        raise PainkitError(
-            f"{n_resamples} resamples at level {level}", expected="0 or more, and a level within 0-1"
-        )
+    check_bootstrap(n_resamples, seed, level)
     tables = [(Path(path), read_predictions(path, scale)) for path in given]
-    sections = [
-        _section(path, str(target), rows.reset_index(drop=True), n_resamples, seed, level)
-        for path, table in tables
-        for target, rows in table.groupby("target", sort=False)
-    ]
+    sections = []
+    for path, table in tables:
+        for target, rows in table.groupby("target", sort=False):
+            try:
+                section = _section(path, str(target), rows.reset_index(drop=True), n_resamples, seed, level)
+            except PainkitError as error:
+                raise PainkitError(error.what, where=path, expected=error.expected) from error
+            sections.append(section)
     return ScoreReport(sections, level, n_resamples, seed)
 
 
@@ -192,19 +201,33 @@ def _section(
     path: Path, target: str, rows: pd.DataFrame, n_resamples: int, seed: int, level: float
 ) -> Section:
     averages: list[Average] = ["per_subject", "pooled"]
-    # With one subject in each fold the mean over folds is the mean over subjects.
-    if "fold" in rows and 1 < len(rows["fold"].unique()) < len(rows[["fold", "subject"]].drop_duplicates()):
-        averages.append("per_fold")
+    counts = {
+        "rows": len(rows),
+        "subjects": len(rows["subject"].unique()),
+        "sequences": len(rows[["subject", "sequence"]].drop_duplicates()),
+    }
+    shared = None
+    if "fold" in rows:
+        pairs = rows[["fold", "subject"]].drop_duplicates()
+        shared = int((pairs["subject"].value_counts() > 1).sum())
+        # Where every fold is a subject the mean over folds is the mean over subjects.
+        if shared or 1 < len(pairs["fold"].unique()) < len(pairs):
+            averages.append("per_fold")
+    fold_note = _fold_note(shared, counts["subjects"])
     metrics = applicable_metrics(rows, target)
 
-    def scored(table: pd.DataFrame, kind: str, row: str, names: list[str]) -> pd.DataFrame:
+    def scored(table: pd.DataFrame, kind: str, row: str, names: list[str], note: str) -> pd.DataFrame:
         result = evaluate(table, names, averages, n_resamples=n_resamples, seed=seed, level=level)
-        return result.assign(kind=kind, row=row, source="", note="")
+        return result.assign(kind=kind, row=row, source="", note=note)
 
-    parts = [scored(rows, "predictions", path.name, metrics)]
+    parts = [scored(rows, "predictions", path.name, metrics, fold_note)]
     for row, table in trivial_rows(rows).items():
         possible = set(applicable_metrics(table, target))
-        parts.append(scored(table, "trivial", row, [m for m in metrics if m in possible and "[" not in m]))
+        names = [name for name in metrics if name in possible and "[" not in name]
+        # The other folds hold labels of the subjects they are tested on; zeros have seen none.
+        leaky = bool(shared) and row != "all zeros"
+        label, note = (f"{row} (LEAKY)", fold_note) if leaky else (row, "")
+        parts.append(scored(table, "trivial", label, names, note))
     released_as = RELEASED.get(path.stem, "") if path.suffix.lower() == ".mat" else ""
     parts.append(_published_beside(target, set(metrics), released_as))
     table = pd.concat([part for part in parts if len(part)], ignore_index=True).assign(file=str(path))
@@ -214,12 +237,18 @@ def _section(
     if "accuracy" in metrics:
         n = 1 + scale_of(target).high
         classes = pd.DataFrame(confusion(rows["y_true"], to_classes(rows["y_pred"], n), n))
-    counts = {
-        "rows": len(rows),
-        "subjects": len(rows["subject"].unique()),
-        "sequences": len(rows[["subject", "sequence"]].drop_duplicates()),
-    }
-    return Section(str(path), scale_of(target).label, counts, released_as, table, classes)
+    return Section(str(path), scale_of(target).label, counts, shared, fold_note, released_as, table, classes)
+
+
+def _fold_note(in_several_folds: int | None, subjects: int) -> str:
+    if in_several_folds is None:
+        return "folds not stated: whether subjects were in train and test is not known"
+    if not in_several_folds:
+        return ""
+    return (
+        f"LEAKY: {in_several_folds} of {subjects} subjects are in several folds; "
+        "says nothing about people the model has not seen"
+    )
 
 
 def _published_beside(target: str, metrics: set[str], released_as: str) -> pd.DataFrame:

@@ -163,6 +163,73 @@ def test_scale_can_be_named_and_a_wrong_one_is_refused(sequences):
         score(path, level=95)
 
 
+def test_bad_settings_are_told_before_a_file_is_blamed_and_bad_tables_by_their_file(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("subject,sequence,frame,y_true,y_pred,p_0,p_2\na,x,1,0,1,1,0\nb,x,1,3,1,0,1\n")
+    with pytest.raises(PainkitError, match=r"^seed is -1"):
+        score(path, seed=-1)
+    with pytest.raises(PainkitError, match=r"a\.csv: the scores of the classes are p_0, p_2 .*without a gap"):
+        score(path)
+    path.write_text("subject,sequence,frame,y_true,y_pred,p_0,p_1\na,x,1,0,1,1,0\nb,x,1,3,1,0,1\n")
+    with pytest.raises(PainkitError, match=r"a\.csv: y_true goes up to 3 and the scores to p_1"):
+        score(path)
+
+
+@pytest.fixture
+def shared_out(tmp_path):
+    """Two folds; both hold frames of subjects a and b, and c is tested once."""
+    path = tmp_path / "frames.csv"
+    path.write_text(
+        "subject,sequence,frame,fold,y_true,y_pred\n"
+        "a,x,1,1,0,1\na,x,2,2,4,3\nb,x,1,1,2,2\nb,x,2,2,0,1\nc,x,1,1,5,2\nc,x,2,1,0,2\n"
+    )
+    return path
+
+
+def test_subjects_in_several_folds_are_marked_leaky_in_every_output(shared_out):
+    report = score(shared_out, n_resamples=10)
+    assert "LEAKY: 2 of 3 subjects are in several folds" in " ".join(report.to_text().split())
+    told = json.loads(report.to_json())["files"][0]
+    assert (told["leaky"], told["subjects_in_several_folds"]) == (True, 2)
+    table = pd.read_csv(io.StringIO(report.to_csv()), keep_default_na=False)
+    ours = table[table["kind"] != "published"]
+    # All zeros are no less honest for it: they have seen no label.
+    assert ours[ours["note"].str.startswith("LEAKY: 2 of 3")]["row"].unique().tolist() == [
+        "frames.csv", "train mean (LEAKY)", "train median (LEAKY)",
+    ]  # fmt: skip
+    assert set(ours["row"]) == {"frames.csv", "all zeros", "train mean (LEAKY)", "train median (LEAKY)"}
+
+
+def test_subjects_each_in_one_fold_are_not_marked(released, sequences):
+    for report in (released, score(sequences[0], n_resamples=0)):
+        assert "LEAKY" not in report.to_text() + report.to_csv()
+        for told in json.loads(report.to_json())["files"]:
+            assert (told["leaky"], told["subjects_in_several_folds"]) == (False, 0)
+
+
+def test_without_folds_it_is_not_known_who_was_trained_on_whom(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("subject,sequence,frame,y_true,y_pred\na,x,1,0,1\nb,x,1,3,1\n")
+    report = score(path, n_resamples=10)
+    told = json.loads(report.to_json())["files"][0]
+    assert (told["leaky"], told["subjects_in_several_folds"]) == (None, None)
+    assert "folds not stated" in report.to_text()
+
+
+def test_mean_over_folds_is_left_out_only_where_folds_are_subjects(tmp_path):
+    """Two folds of one subject each, and a third fold that shares a subject."""
+    path = tmp_path / "a.csv"
+    header = "subject,sequence,frame,fold,y_true,y_pred\n"
+    path.write_text(header + "a,x,1,1,0,1\nb,x,1,2,3,1\n")
+    assert "per_fold" not in set(score(path, n_resamples=0).table["average"])
+    path.write_text(header + "a,x,1,1,0,1\nb,x,1,2,3,1\na,x,2,3,0,4\n")
+    mine = score(path, n_resamples=0).table.query("kind == 'predictions' and metric == 'MAE'")
+    values = mine.set_index("average")["value"].to_dict()
+    assert values == pytest.approx(
+        {"per_subject": ((1 + 4) / 2 + 2) / 2, "pooled": (1 + 2 + 4) / 3, "per_fold": (1 + 2 + 4) / 3}
+    )
+
+
 def test_text_of_a_file_name_is_not_taken_for_markup(tmp_path):
     path = tmp_path / "[bold]a[red].csv"
     path.write_text("subject,sequence,frame,y_true,y_pred\na,x,1,0,1\nb,x,1,3,1\n")
