@@ -104,6 +104,17 @@ def test_report_shows_what_a_reader_looks_for(released):
     assert text.count("48,391 rows, 25 subjects, 200 sequences") == 2
 
 
+def test_published_models_with_and_without_sampling_are_two_rows(released):
+    lines = [line.replace("│", " ").split() for line in released.to_text(width=200).splitlines()]
+    # saliency, Tables 1 and 2: MAE, MSE, PCC of the first, wMAE and wMSE of the second.
+    shown = [line for line in lines if line[:3] == ["method", "1", "(global)"]]
+    plain, sampled = shown[:2]
+    assert {"0.401", "0.742", "0.643"} <= set(plain)
+    assert {"0.883", "1.697"}.isdisjoint(plain)
+    assert sampled[3:5] == ["+", "sampling"]
+    assert {"0.883", "1.697"} <= set(sampled)
+
+
 def test_json_and_csv_hold_the_same_numbers_with_null_for_what_does_not_exist(released):
     loaded = json.loads(released.to_json())
     table = pd.read_csv(io.StringIO(released.to_csv()))
