@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.csv_table import read_csv, refuse_empty
-from painkit.data.tables import Finding, empty_frames, findings_table, subjects_table
+from painkit.data.marker import simulation_notes
+from painkit.data.tables import Finding, empty_frames, findings_table, subjects_table, unreadable
 from painkit.data.tree import existing_folder, undoubled
+from painkit.data.video import announced_frames
 from painkit.errors import PainkitError
 
 __all__ = ["CLASSES", "FPS", "FRAMES_PER_VIDEO", "NON_REACTIVE", "SAMPLE_NAME", "read_biovid"]
@@ -50,14 +54,18 @@ NON_REACTIVE = frozenset(
 )
 _COLUMNS = ("subject_id", "subject_name", "class_id", "class_name", "sample_id", "sample_name")
 _HOLDS = "starting_point/samples.csv and video/ of BioVid part A"
-_NOTE = "Videos are indexed, not decoded: `frames` is empty."
-_NOTE_LENGTH = "n_frames is what 5.5 s at 25 frames a second give; single videos may differ."
+_NOTE = "Videos are indexed, not decoded: `frames` is empty, n_frames is what the files' headers announce."
 
 
 def read_biovid(
-    root: str | os.PathLike[str], *, part: str = "A", table: str | os.PathLike[str] | None = None
+    root: str | os.PathLike[str],
+    *,
+    part: str = "A",
+    table: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+    jobs: int = 2,
 ) -> Cohort:
-    """Index the videos of BioVid.
+    """Index the videos of BioVid, opening each but decoding none.
 
     Parameters
     ----------
@@ -69,13 +77,18 @@ def read_biovid(
         Index of the videos. Part A: ``starting_point/samples.csv`` (TAB separated) unless given. Part D has
         none of its own: a CSV file with the columns subject, class, path (of the video, relative to
         `root`); ``videos.csv`` in `root` unless given.
+    progress : bool
+        Show a progress bar when on a terminal.
+    jobs : int
+        Threads that open videos.
 
     Returns
     -------
     Cohort
-        A row of `sequences` per video, with class, class_id (part A), and video (path relative to `root`).
-        `subjects` has gender, age_years, age (young to 35, middle-aged to 50, elderly) and non_reactive, from
-        the name. `frames` is empty. A listed video that is not there is a finding.
+        A row of `sequences` per video, with class, class_id (part A), video (path relative to `root`), and
+        n_frames (missing where the video is, or where its header does not tell). `subjects` has gender,
+        age_years, age (young to 35, middle-aged to 50, elderly) and non_reactive, from the name. `frames` is
+        empty. A listed video that is not there, or that is no video, is a finding.
 
     Raises
     ------
@@ -96,24 +109,49 @@ def read_biovid(
         sequences = _part_d(path)
     else:
         raise PainkitError(f"BioVid part {part!r} is not read", expected="A or D")
-    findings: list[Finding] = [
-        ("missing", subject, sequence, None, str(folder / video), "the video is not there")
-        for subject, sequence, video in sequences[["subject", "sequence", "video"]].itertuples(index=False)
-        if not (folder / video).is_file()
-    ]
+    findings: list[Finding] = []
+    lengths: list[int | None] = []
+    paths = [folder / video for video in sequences["video"]]
+    with ThreadPoolExecutor(jobs) as pool:
+        found = tqdm(
+            pool.map(_length, paths),
+            total=len(paths),
+            desc="videos",
+            disable=None if progress else True,
+            leave=False,
+        )
+        for subject, sequence, path, length in zip(
+            sequences["subject"], sequences["sequence"], paths, found, strict=True
+        ):
+            lengths.append(length if isinstance(length, int) else None)
+            if isinstance(length, PainkitError):
+                findings.append(
+                    unreadable(subject, sequence, None, str(path), length)
+                    if path.is_file()
+                    else ("missing", subject, sequence, None, str(path), "the video is not there")
+                )
+    sequences["n_frames"] = pd.array(lengths, dtype="Int64")
+    notes = simulation_notes(folder)
     subjects = _subjects(sequences["subject"])
     return Cohort(
-        name="biovid",
+        name="simulated" if notes else "biovid",
         root=folder,
-        simulated=False,
+        simulated=bool(notes),
         subjects=subjects,
         sequences=sequences,
         frames=empty_frames(),
         landmarks=np.empty((0, 66, 2), np.float32),
         findings=findings_table(findings),
         fingerprint=content_digest(part, subjects, sequences),
-        notes=(_NOTE, _NOTE_LENGTH) if part == "A" else (_NOTE,),
+        notes=(*notes, _NOTE),
     )
+
+
+def _length(path: Path) -> int | PainkitError | None:
+    try:
+        return announced_frames(path)
+    except PainkitError as error:
+        return error
 
 
 def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
@@ -152,7 +190,7 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
         {
             "subject": index["subject_name"],
             "sequence": index["sample_name"],
-            "n_frames": FRAMES_PER_VIDEO,
+            "n_frames": pd.NA,
             "vas": np.nan,
             "opi": np.nan,
             "aff": np.nan,
@@ -181,7 +219,7 @@ def _part_d(path: Path) -> pd.DataFrame:
         {
             "subject": index["subject"],
             "sequence": index["path"].str.replace(r"\.[^./\\]*$", "", regex=True),
-            "n_frames": pd.Series([pd.NA] * len(index), dtype="Int64"),
+            "n_frames": pd.NA,
             "vas": np.nan,
             "opi": np.nan,
             "aff": np.nan,

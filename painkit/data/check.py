@@ -21,10 +21,11 @@ from painkit.data.cohort import Cohort
 from painkit.data.ferplus import USAGES, read_ferplus
 from painkit.data.images import read_image
 from painkit.data.manifests import Manifest, manifest
+from painkit.data.marker import simulation_notes, simulation_of
 from painkit.data.simulated_tree import read_simulated
 from painkit.data.tables import FINDING_COLUMNS, Finding
 from painkit.data.tree import existing_folder, list_files
-from painkit.data.unbc import MARKER, read_unbc
+from painkit.data.unbc import read_unbc
 from painkit.errors import PainkitError
 
 __all__ = ["CheckReport", "check"]
@@ -46,12 +47,15 @@ class CheckReport:
         what, expected (missing where the manifest names no number), found.
     findings : DataFrame
         severity ("error": the copy cannot be used; "warning"), kind, subject, sequence, frame, path, message.
+    notes : tuple of str
+        What must be known of the copy, such as that it was simulated.
     """
 
     name: str
     root: str
     counts: pd.DataFrame
     findings: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -59,12 +63,13 @@ class CheckReport:
         return not (self.findings["severity"] == "error").any()
 
     def to_json(self) -> str:
-        """The report for machines: name, root, usable, counts, findings."""
+        """The report for machines: name, root, usable, notes, counts, findings."""
         return json.dumps(
             {
                 "name": self.name,
                 "root": self.root,
                 "usable": self.usable,
+                "notes": list(self.notes),
                 "counts": json.loads(self.counts.to_json(orient="records")),
                 "findings": json.loads(self.findings.to_json(orient="records")),
             },
@@ -76,13 +81,13 @@ class CheckReport:
         tables = [self.counts.to_string(index=False, na_rep="-")]
         if len(self.findings):
             tables.append(self.findings.to_string(index=False, na_rep="-"))
-        return "\n\n".join([head, *tables, f"{len(self.findings)} findings"])
+        return "\n\n".join(["\n".join([head, *self.notes]), *tables, f"{len(self.findings)} findings"])
 
     def _repr_html_(self) -> str:
         verdict = "usable" if self.usable else "not usable"
         tables = (t.to_html(index=False, na_rep="-") for t in (self.counts, self.findings))
         head = f"<p><strong>{escape(self.name)}</strong> in {escape(self.root)}: {verdict}</p>"
-        return head + "".join(tables)
+        return "".join([head, *(f"<p>{escape(note)}</p>" for note in self.notes), *tables])
 
 
 def check(name: str, root: str | os.PathLike[str], *, progress: bool = True, jobs: int = 2) -> CheckReport:
@@ -110,9 +115,11 @@ def check(name: str, root: str | os.PathLike[str], *, progress: bool = True, job
     findings: list[Finding] = []
     fatal: list[Finding] = []
     counts: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
     try:
+        notes = simulation_notes(root)
         if card.variants:
-            expected |= card.variants.get(_profile(Path(root)), {})
+            expected |= card.variants.get((simulation_of(root) or {}).get("profile", ""), {})
         counts, findings = _CHECKS[name](card, Path(root), progress, jobs)
     except PainkitError as error:
         fatal.append(("unreadable", None, None, None, error.where or str(root), str(error)))
@@ -133,20 +140,13 @@ def check(name: str, root: str | os.PathLike[str], *, progress: bool = True, job
             "found": pd.array([counts.get(what) for what in columns["what"]], dtype="Int64"),
         }
     )
-    return CheckReport(name, str(root), table, _with_severity(fatal, findings))
+    return CheckReport(name, str(root), table, _with_severity(fatal, findings), notes)
 
 
 def _with_severity(fatal: list[Finding], findings: list[Finding]) -> pd.DataFrame:
     rows = [("error", *finding) for finding in fatal] + [("warning", *finding) for finding in findings]
     table = pd.DataFrame(rows, columns=["severity", *FINDING_COLUMNS])
     return table.astype({name: "str" for name in table.columns if name != "frame"} | {"frame": "Int64"})
-
-
-def _profile(root: Path) -> str:
-    try:
-        return str(json.loads((root / MARKER).read_bytes()).get("profile"))
-    except (OSError, ValueError, AttributeError):
-        return ""  # The reader tells what is wrong with the marker.
 
 
 def _rows(findings: pd.DataFrame) -> list[Finding]:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from painkit.data.cache import cache_folder
 from painkit.data.cohort import content_digest
 from painkit.data.csv_table import read_csv
+from painkit.data.marker import simulation_notes
 from painkit.data.summary import CohortSummary
 from painkit.data.tree import existing_folder
 from painkit.errors import PainkitError
@@ -49,6 +50,8 @@ class EmotionImages:
     fingerprint : str
     pixels : (n_files, 48, 48) uint8 or None
         All images in file order, mapped from disk; None when fer2013.csv is not there.
+    notes : tuple of str
+        What a reader of results must know: that the faces were simulated.
     """
 
     root: Path
@@ -59,6 +62,12 @@ class EmotionImages:
     dropped: int
     fingerprint: str
     pixels: NDArray[np.uint8] | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no real person is shown."""
+        return bool(self.notes)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -128,13 +137,15 @@ class EmotionImages:
         )
         facts["Majority mode"] = f"{len(kept):,} ({shares})"
         facts["Fingerprint"] = self.fingerprint
-        return CohortSummary(f"FER+ votes read from {self.root}", facts, ())
+        title = "SIMULATED faces (no real person) and votes" if self.simulated else "FER+ votes"
+        return CohortSummary(f"{title} read from {self.root}", facts, self.notes)
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
 
     def __repr__(self) -> str:
-        return f"<FER+: {len(self)} rows, {'no images' if self.pixels is None else 'images'}>"
+        kind = "simulated FER+" if self.simulated else "FER+"
+        return f"<{kind}: {len(self)} rows, {'no images' if self.pixels is None else 'images'}>"
 
 
 def read_ferplus(root: str | os.PathLike[str], *, cache: bool = True, progress: bool = True) -> EmotionImages:
@@ -191,6 +202,7 @@ def read_ferplus(root: str | os.PathLike[str], *, cache: bool = True, progress: 
         dropped=len(table) - len(rows),
         fingerprint=content_digest(table),
         pixels=_pixels(folder / "fer2013.csv", usage, cache, progress),
+        notes=simulation_notes(folder),
     )
 
 

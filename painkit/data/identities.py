@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.data.images import read_image
+from painkit.data.marker import simulation_notes
 from painkit.data.text import N_POINTS, parse_points, read_bytes
 from painkit.data.tree import existing_folder, list_files, listing_digest
 from painkit.errors import PainkitError
@@ -35,6 +36,8 @@ class IdentityImages:
         kind, path, message: identities with a single image, landmark files that cannot be read.
     fingerprint : str
         Digest of names, sizes and times.
+    notes : tuple of str
+        What a reader of results must know: that the people were simulated.
     """
 
     root: Path
@@ -42,6 +45,12 @@ class IdentityImages:
     landmarks: NDArray[np.float32]
     findings: pd.DataFrame
     fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no real person is shown."""
+        return bool(self.notes)
 
     def image(self, i: int) -> NDArray[np.uint8]:
         """Decode image `i`: (height, width, 3) uint8 RGB; `PainkitError` when the file is damaged."""
@@ -98,4 +107,5 @@ def read_identities(root: str | PathLike[str]) -> IdentityImages:
         landmarks=np.stack(points),
         findings=pd.DataFrame(findings, columns=["kind", "path", "message"]),
         fingerprint=listing_digest({"identities": listing}),
+        notes=simulation_notes(folder),
     )

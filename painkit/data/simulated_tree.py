@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from painkit.data.cohort import Cohort
-from painkit.data.unbc import MARKER, read_unbc
+from painkit.data.marker import MARKER
+from painkit.data.unbc import read_unbc
 from painkit.errors import PainkitError
 
 __all__ = ["read_simulated"]

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from painkit.errors import PainkitError
+
 __all__ = [
     "ACTION_UNITS",
     "FINDING_COLUMNS",
@@ -18,6 +20,7 @@ __all__ = [
     "findings_table",
     "prkachin_solomon",
     "subjects_table",
+    "unreadable",
 ]
 
 #: Action units coded in UNBC-McMaster; other readers add columns for further units.
@@ -30,6 +33,15 @@ FINDING_COLUMNS = ("kind", "subject", "sequence", "frame", "path", "message")
 
 #: kind, subject, sequence, frame (None: not about one frame), path, message
 Finding = tuple[str, str | None, str | None, int | None, str | None, str]
+
+
+def unreadable(
+    subject: str | None, sequence: str | None, frame: int | None, path: str, error: PainkitError
+) -> Finding:
+    """Turn the error of one file into a finding; the path stands in its own column."""
+    line = "" if error.line is None else f"line {error.line}: "
+    expected = "" if error.expected is None else f" (expected {error.expected})"
+    return ("unreadable", subject, sequence, frame, path, f"{line}{error.what}{expected}")
 
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:

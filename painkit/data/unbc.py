@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -26,21 +25,20 @@ from painkit.data import text
 from painkit.data.cache import cached_cohort
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.images import black_among
+from painkit.data.marker import simulation_notes
 from painkit.data.subjects import read_subjects
-from painkit.data.tables import ACTION_UNITS, Finding, findings_table, prkachin_solomon
+from painkit.data.tables import ACTION_UNITS, Finding, findings_table, prkachin_solomon, unreadable
 from painkit.data.tree import Listing, existing_folder, list_files, listing_digest, undoubled
-from painkit.data.unbc_sequence import KINDS, SequenceData, read_sequence, unreadable
+from painkit.data.unbc_sequence import KINDS, SequenceData, read_sequence
 from painkit.errors import PainkitError
 
-__all__ = ["MARKER", "SCALES", "SEQUENCE_NAME", "read_unbc"]
+__all__ = ["SCALES", "SEQUENCE_NAME", "read_unbc"]
 
 #: Folder of a sequence label: column, lowest and highest value. OPR is what the papers call OPI.
 SCALES = {"VAS": ("vas", 0, 10), "OPR": ("opi", 0, 5), "AFF": ("aff", 0, 15), "SEN": ("sen", 0, 15)}
 SEQUENCE_NAME = re.compile(
     r"[a-z]{2}\d{3}t(?P<test>[12])(?P<movement>aa|ae|af|ai)(?P<side>aff|unaff)", re.ASCII
 )
-#: File that tells a simulated tree from the archive.
-MARKER = "simulation.json"
 
 _MOVEMENTS = {"aa": "abduction", "ae": "external rotation", "af": "flexion", "ai": "internal rotation"}
 _PARENTS = {"PSPI": "Frame_Labels", "FACS": "Frame_Labels", "landmarks": "AAM_landmarks", "images": "Images"}
@@ -87,7 +85,7 @@ def read_unbc(
 
     if not cache:
         return build()
-    extra = [_stamp(folder / name) for name in ("subjects.csv", MARKER)]
+    extra = [_stamp(folder / "subjects.csv"), *simulation_notes(folder)]
     return cached_cohort("unbc", folder, listing_digest(listings, extra), build)
 
 
@@ -159,18 +157,18 @@ class _Reading:
         sequences = self._sequences(frames)
         subjects, strangers = read_subjects(self.root / "subjects.csv", frames["subject"].unique())
         self.findings += strangers
-        simulated = (self.root / MARKER).is_file()
+        notes = simulation_notes(self.root)
         return Cohort(
-            name="simulated" if simulated else "unbc",
+            name="simulated" if notes else "unbc",
             root=self.root,
-            simulated=simulated,
+            simulated=bool(notes),
             subjects=subjects,
             sequences=sequences,
             frames=frames,
             landmarks=landmarks,
             findings=findings_table(self.findings),
             fingerprint=content_digest(subjects, sequences, frames, landmarks),
-            notes=_simulation_notes(self.root / MARKER) if simulated else (),
+            notes=notes,
         )
 
     def _places(self, kind: str, names: str) -> dict[tuple[str, ...], str]:
@@ -311,19 +309,6 @@ class _Reading:
 
 def _frame_name(frames: pd.DataFrame, row: int) -> tuple[str, str, int]:
     return str(frames["subject"].iloc[row]), str(frames["sequence"].iloc[row]), int(frames["frame"].iloc[row])
-
-
-def _simulation_notes(marker: Path) -> tuple[str, ...]:
-    try:
-        settings = json.loads(marker.read_bytes())
-        told = ", ".join(
-            f"{key} {settings[key]}" for key in ("profile", "seed", "version") if key in settings
-        )
-    except (OSError, ValueError, TypeError) as error:
-        raise PainkitError(
-            f"is damaged: {error}", where=marker, expected="JSON written by the simulator"
-        ) from None
-    return (f"Simulated: {told}. No number from this cohort says anything about people.",)
 
 
 _inherited: _Reading | None = None

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from painkit.data import text
-from painkit.data.tables import Finding
+from painkit.data.tables import Finding, unreadable
 from painkit.data.tree import Entry
 from painkit.errors import PainkitError
 
-__all__ = ["KINDS", "SequenceData", "read_sequence", "unreadable"]
+__all__ = ["KINDS", "SequenceData", "read_sequence"]
 
 #: What a frame has, and how the names of its files end.
 KINDS = {"PSPI": "_facs.txt", "FACS": "_facs.txt", "landmarks": "_aam.txt", "images": ".png"}
@@ -86,13 +86,6 @@ class SequenceData:
     def note(self, kind: str, frame: int | None, path: str | None, message: str) -> None:
         """Note anything else."""
         self.findings.append((kind, self.subject, self.sequence, frame, path, message))
-
-
-def unreadable(subject: str, sequence: str, frame: int | None, path: str, error: PainkitError) -> Finding:
-    """Turn the error of one file into a finding; the path stands in its own column."""
-    line = "" if error.line is None else f"line {error.line}: "
-    expected = "" if error.expected is None else f" (expected {error.expected})"
-    return ("unreadable", subject, sequence, frame, path, f"{line}{error.what}{expected}")
 
 
 def read_sequence(subject: str, sequence: str, folders: dict[str, tuple[str, list[Entry]]]) -> SequenceData:

@@ -17,7 +17,26 @@ from painkit.errors import PainkitError
 if TYPE_CHECKING:
     import av
 
-__all__ = ["Video", "VideoFrames"]
+__all__ = ["Video", "VideoFrames", "announced_frames"]
+
+
+def announced_frames(path: str | PathLike[str]) -> int | None:
+    """Number of frames that a video's header tells; None where it does not.
+
+    Raises
+    ------
+    PainkitError
+        When the file is missing, no video, or cut off before its index.
+    """
+    import av  # Loaded on use: most data sets have no video.
+
+    try:
+        with av.open(str(path)) as container:
+            if container.streams.video:
+                return container.streams.video[0].frames or None
+    except (av.FFmpegError, OSError) as error:
+        raise PainkitError(f"could not be read as video: {error}", where=path) from error
+    raise PainkitError("holds no video stream", where=path)
 
 
 class Video:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from clip_files import write_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +28,9 @@ def write(root, rows=ROWS, header=HEADER):
     path.write_text(header + "".join("\t".join(map(str, row)) + "\n" for row in rows))
     for _, subject, _, _, _, sample in rows[:2]:
         (root / "video" / str(subject)).mkdir(parents=True, exist_ok=True)
-        (root / "video" / str(subject) / f"{sample}.mp4").write_bytes(b"video")
+        clip = root / "video" / str(subject) / f"{sample}.mp4"
+        if not clip.exists():
+            write_clip(clip, range(3))
     return path
 
 
@@ -35,7 +40,7 @@ def test_part_a(tmp_path):
     assert cohort.sequences["sequence"].tolist() == [row[5] for row in ROWS]
     assert cohort.sequences["class_id"].tolist() == [0, 4, 3]
     assert cohort.sequences["class"].tolist() == ["BL1", "PA4", "PA3"]
-    assert set(cohort.sequences["n_frames"]) == {138}
+    assert cohort.sequences["n_frames"].fillna(-1).tolist() == [3, 3, -1]
     assert cohort.sequences["video"].iloc[1] == "video/071309_w_21/071309_w_21-PA4-024.mp4"
     assert (tmp_path / cohort.sequences["video"].iloc[1]).is_file()
     columns = ["gender", "age", "age_years", "non_reactive"]
@@ -53,7 +58,19 @@ def test_part_a(tmp_path):
     assert "not on disk as single files" in str(cohort.summary())
 
 
-def test_twenty_subjects_are_known_not_to_react():
+def test_a_clip_that_is_no_video_is_told(tmp_path):
+    write(tmp_path)
+    clip = tmp_path / "video" / "071309_w_21" / "071309_w_21-BL1-081.mp4"
+    clip.write_text("see the readme")
+    cohort = load("biovid", tmp_path)
+    assert cohort.findings[["kind", "path"]].iloc[0].tolist() == ["unreadable", str(clip)]
+    assert cohort.sequences["n_frames"].fillna(-1).tolist() == [-1, 3, -1]
+
+
+def test_subjects_known_not_to_react(shared):
+    text = (shared / "spec" / "formats.md").read_text()
+    listed = re.search(r"Twenty subjects are often excluded.*?\. \[", text, re.DOTALL).group()
+    assert set(re.findall(r"\d{6}_[mw]_\d{2}", listed)) == NON_REACTIVE
     assert len(NON_REACTIVE) == 20
 
 
@@ -96,7 +113,7 @@ def test_wrong_separator_and_missing_index(tmp_path):
 
 def test_part_d_by_a_users_table(tmp_path):
     (tmp_path / "clips").mkdir()
-    (tmp_path / "clips" / "one.avi").write_bytes(b"x")
+    write_clip(tmp_path / "clips" / "one.avi", range(5))
     with pytest.raises(PainkitError, match="part D needs a table"):
         load("biovid", tmp_path, part="D")
     table = tmp_path / "videos.csv"
@@ -106,6 +123,7 @@ def test_part_d_by_a_users_table(tmp_path):
         ["071309_w_21", "clips/two", "disgust", "clips/two.avi"],
         ["someone", "clips/one", "pain", "clips/one.avi"],
     ]
+    assert cohort.sequences["n_frames"].fillna(-1).tolist() == [-1, 5]
     assert cohort.subjects["gender"].fillna("?").tolist() == ["female", "?"]
     assert cohort.findings["path"].tolist() == [str(tmp_path / "clips" / "two.avi")]
     for text, told in (

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,9 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from painkit.data import load
+from painkit.data.check import check
+from painkit.data.identities import read_identities
 from painkit.data.simulated import default_root, simulate, simulate_labels
 from painkit.data.simulated.action_units import AUS, landmarks
 from painkit.data.simulated.causes import TRACE
@@ -376,12 +380,46 @@ def test_sets_beside_the_archive(tree):
         with av.open(str(path)) as clip:
             stream = clip.streams.video[0]
             assert float(stream.frames / stream.average_rate) == pytest.approx(5.5, abs=0.1)
-    posed = pd.read_csv(tree / "biovid/posed.csv")
-    assert set(posed["class"]) == {"happiness", "disgust", "pain"}
-    assert all((tree / "biovid" / path).is_file() for path in posed["path"])
     people = sorted((tree / "identities").iterdir())
     assert len(people) == 6
     assert {cv2.imread(str(p)).shape for person in people for p in person.iterdir()} == {(112, 96, 3)}
+
+
+def test_sets_beside_the_archive_are_read_and_say_that_they_are_simulated(tree):
+    """By the readers of the real ones, which a user may well point at them."""
+    clips = load("biovid", tree / "biovid", progress=False)
+    posed = load("biovid", tree / "biovid", part="D", progress=False)
+    faces = load("ferplus", tree / "ferplus", cache=False, progress=False)
+    people = read_identities(tree / "identities")
+    for data in (clips, posed, faces, people):
+        assert data.simulated
+        assert any("No number from these data says anything about people" in note for note in data.notes)
+        assert "profile smoke" in data.notes[0]
+    for shown in (clips.summary(), posed.summary(), faces.summary()):
+        assert str(shown).startswith("SIMULATED")
+        assert "anything about people" in str(shown)
+    assert len(clips.findings) == len(posed.findings) == 0
+    assert set(posed.sequences["class"]) == {"happiness", "disgust", "pain"}
+    assert set(clips.sequences["n_frames"]) == set(posed.sequences["n_frames"]) == {14}  # every tenth of 138
+    assert len(people.findings) == 0
+
+
+@pytest.mark.parametrize("name", ["unbc", "simulated", "biovid-a", "biovid-d", "ferplus", "casia-webface"])
+def test_a_check_of_simulated_data_says_so(tree, name):
+    inside = {"biovid-a": "biovid", "biovid-d": "biovid", "casia-webface": "identities", "ferplus": "ferplus"}
+    report = check(name, tree / inside.get(name, ""), progress=False)
+    assert report.usable
+    assert "anything about people" in str(report)
+    assert json.loads(report.to_json())["notes"] == list(report.notes)
+    assert report.notes[0].startswith("Simulated: profile smoke, seed 0")
+
+
+def test_a_begun_simulation_does_not_pass_as_the_archive(tree, tmp_path):
+    shutil.copytree(tree / "Frame_Labels", tmp_path / "Frame_Labels")
+    shutil.copy(tree / "simulation.json", tmp_path / ".simulation.begun.json")
+    assert load("unbc", tmp_path, cache=False, progress=False).simulated
+    (tmp_path / ".simulation.begun.json").unlink()
+    assert not load("unbc", tmp_path, cache=False, progress=False).simulated
 
 
 def test_default_root_is_where_caches_are_kept(monkeypatch):

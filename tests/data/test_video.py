@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
+from clip_files import write_clip
 
 from painkit.data.video import Video, VideoFrames
 from painkit.errors import PainkitError
 
 N = 138  # BioVid: 5.5 s at 25 frames/s
-
-
-def write(path: Path, numbers: Iterable[int], *, options: dict[str, str] | None = None) -> None:
-    """Frames of eight grey blocks that spell the number in binary; time stamps follow the numbers."""
-    with av.open(str(path), "w", options=options or {}) as container:
-        stream = container.add_stream("h264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
-        stream.time_base = Fraction(1, 25)
-        stream.options = {"g": "12", "bf": "2"}
-        for number in numbers:
-            bits = [(number >> k) & 1 for k in range(8)]
-            row = np.repeat(np.array(bits, np.uint8) * 180 + 30, 16)
-            picture = np.repeat(np.tile(row, (96, 1))[..., None], 3, axis=2)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, 25)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
 
 
 def number_of(picture: np.ndarray) -> int:
@@ -42,7 +23,7 @@ def number_of(picture: np.ndarray) -> int:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "whole.mp4"
-    write(path, range(N))
+    write_clip(path, range(N))
     return path
 
 
@@ -63,7 +44,7 @@ def test_jumps_give_the_frame_asked_for(clip: Path) -> None:
 
 def test_missing_frames_keep_the_numbering(tmp_path: Path) -> None:
     gaps = [0, 5, 6, 40]
-    write(tmp_path / "gaps.mp4", [i for i in range(60) if i not in gaps[1:]])
+    write_clip(tmp_path / "gaps.mp4", [i for i in range(60) if i not in gaps[1:]])
     video = Video(tmp_path / "gaps.mp4")
     assert video.missing.tolist() == gaps[1:]
     assert len(video) == 60
@@ -80,7 +61,7 @@ def test_numbers_outside_the_clip_are_refused(clip: Path) -> None:
 
 def test_a_clip_cut_off_in_the_middle(clip: Path, tmp_path: Path) -> None:
     """With the index in front the file opens; frames beyond the cut are told, those before are right."""
-    write(tmp_path / "front.mp4", range(N), options={"movflags": "+faststart"})
+    write_clip(tmp_path / "front.mp4", range(N), options={"movflags": "+faststart"})
     data = (tmp_path / "front.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: int(len(data) * 0.6)])
     video = Video(tmp_path / "cut.mp4")
@@ -117,7 +98,7 @@ def test_absent_file(tmp_path: Path) -> None:
 
 
 def test_frames_of_many_videos_as_one_collection(clip: Path, tmp_path: Path) -> None:
-    write(tmp_path / "b.mp4", range(20))
+    write_clip(tmp_path / "b.mp4", range(20))
     (tmp_path / "a.mp4").write_bytes(clip.read_bytes())
     videos = ["a.mp4"] * 5 + ["b.mp4"] * 3 + ["absent.mp4"]
     numbers = [0, 30, 31, 90, 137, 2, 3, 19, 0]
@@ -129,5 +110,5 @@ def test_frames_of_many_videos_as_one_collection(clip: Path, tmp_path: Path) -> 
     before = frames.fingerprint
     assert VideoFrames(tmp_path, videos, numbers).fingerprint == before
     assert VideoFrames(tmp_path, videos, [1, *numbers[1:]]).fingerprint != before
-    write(tmp_path / "b.mp4", range(21))
+    write_clip(tmp_path / "b.mp4", range(21))
     assert frames.fingerprint != before

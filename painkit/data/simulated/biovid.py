@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from painkit.data.biovid import CLASSES, FPS, FRAMES_PER_VIDEO
 from painkit.data.simulated.anatomy import AGES, Person, draw_person
 from painkit.data.simulated.causes import TRACE, stream
 from painkit.data.simulated.dynamics import draw_decoys, draw_pose, draw_style, grimace
@@ -24,16 +25,13 @@ from painkit.files import write_atomically
 
 __all__ = ["biovid_tables", "biovid_tasks"]
 
-FRAMES: Final = 138
-RATE: Final = 25
-CLASSES: Final = ("BL1", "PA1", "PA2", "PA3", "PA4")
 PEAK_PSPI: Final = (0.0, 0.8, 2.0, 5.0, 9.0)
 """Median PSPI at the peak of a clip of each class."""
 POSED: Final = ("happiness", "disgust", "pain")
 
 
 def biovid_tables(size: Size, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Samples of part A, and posed clips as a table of subject, class and path, as `painkit` takes part D.
+    """Tables of the clips of heat pain and of the posed ones, as `read_biovid` takes parts A and D.
 
     Returns
     -------
@@ -60,7 +58,7 @@ def biovid_tables(size: Size, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def biovid_tasks(root: Path, size: Size, seed: int) -> list[Task]:
-    """Work that writes ``biovid/``: ``starting_point/samples.csv``, ``video``, ``posed.csv``, ``posed``."""
+    """Work that writes ``biovid/``: ``starting_point/samples.csv``, ``video``, ``videos.csv``, ``posed``."""
     folder = root / "biovid"
     samples, posed = biovid_tables(size, seed)
     number = {name: i - 1 for name, i in zip(samples["subject_name"], samples["subject_id"], strict=True)}
@@ -85,7 +83,7 @@ def biovid_tasks(root: Path, size: Size, seed: int) -> list[Task]:
 def _tables(folder: Path, samples: pd.DataFrame, posed: pd.DataFrame) -> None:
     with write_atomically(folder / "starting_point" / "samples.csv") as path:
         samples.to_csv(path, sep="\t", index=False)
-    with write_atomically(folder / "posed.csv") as path:
+    with write_atomically(folder / "videos.csv") as path:
         posed.to_csv(path, index=False)
 
 
@@ -105,11 +103,11 @@ def _clip(path: Path, seed: int, number: int, sample: int, label: str, step: int
     person = _subject(seed, number)[1]
     rng = stream(seed, 23, sample)
     style = draw_style(stream(seed, 24, number))
-    time = np.arange(FRAMES)
+    time = np.arange(FRAMES_PER_VIDEO)
     begin, apex = rng.uniform(15, 50), rng.uniform(70, 110)
     envelope = np.clip(np.minimum((time - begin) / (apex - begin), 1 - (time - apex) / 60), 0, 1) ** 1.5
-    moved, _ = draw_decoys(rng, style, FRAMES)
-    pose = draw_pose(rng, style, FRAMES)
+    moved, _ = draw_decoys(rng, style, FRAMES_PER_VIDEO)
+    pose = draw_pose(rng, style, FRAMES_PER_VIDEO)
     if label in CLASSES:
         depth = np.clip(
             PEAK_PSPI[CLASSES.index(label)] * np.exp(0.35 * rng.standard_normal()) * envelope, 0, 15
@@ -122,7 +120,7 @@ def _clip(path: Path, seed: int, number: int, sample: int, label: str, step: int
         shown = np.clip(np.outer(envelope**0.5, units(EMOTIONS[label], rng.uniform(0.75, 1.2)) * play), 0, 5)
     shown = gaussian_filter1d(np.maximum(shown, moved), 0.7, axis=0).clip(0, 5)
     frames = [render(person, a, p) for a, p in zip(shown[::step], pose[::step], strict=True)]
-    _encode(path, frames, Fraction(RATE, step))
+    _encode(path, frames, Fraction(FPS, step))
 
 
 def _encode(path: Path, frames: list[NDArray[np.uint8]], rate: Fraction) -> None:

@@ -16,6 +16,7 @@ import joblib
 from filelock import FileLock
 from tqdm import tqdm
 
+from painkit.data.marker import BEGUN, MARKER
 from painkit.data.simulated.biovid import biovid_tasks
 from painkit.data.simulated.dynamics import person_of
 from painkit.data.simulated.ferplus import ferplus_tasks
@@ -27,10 +28,7 @@ from painkit.data.simulated.writer import Sequence, Task, write_sequence
 from painkit.errors import PainkitError
 from painkit.files import write_atomically
 
-__all__ = ["MARKER", "simulate"]
-
-MARKER = "simulation.json"
-STARTED = ".simulation.begun.json"
+__all__ = ["simulate"]
 
 
 def simulate(
@@ -102,14 +100,14 @@ def _complete(root: Path, settings: Settings, jobs: int, progress: bool) -> None
         subjects.to_csv(path, index=False)
     with write_atomically(root / MARKER) as path:
         path.write_text(json.dumps(settings.marker(), indent=1) + "\n", "utf-8")
-    (root / STARTED).unlink(missing_ok=True)
+    (root / BEGUN).unlink(missing_ok=True)
 
 
 def _begin(root: Path, settings: Settings) -> bool:
     """Whether there is anything to do; clear what a killed run left half-written."""
     if root.exists() and not root.is_dir():
         raise PainkitError("is no folder", where=root, expected="a new or empty folder")
-    for name in (MARKER, STARTED):
+    for name in (MARKER, BEGUN):
         if (root / name).is_file():
             try:
                 found = json.loads((root / name).read_text("utf-8"))
@@ -129,7 +127,7 @@ def _begin(root: Path, settings: Settings) -> bool:
             return True
     if root.is_dir() and any(root.iterdir()):
         raise PainkitError("is not empty and no simulation", where=root, expected="a new or empty folder")
-    with write_atomically(root / STARTED) as path:
+    with write_atomically(root / BEGUN) as path:
         path.write_text(json.dumps(settings.marker()), "utf-8")
     return True
 

@@ -1,0 +1,60 @@
+"""The file that tells what was simulated from data about people."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from painkit.errors import PainkitError
+
+__all__ = ["BEGUN", "MARKER", "simulation_notes", "simulation_of"]
+
+#: Written last into a simulated tree, with the settings of the simulation.
+MARKER = "simulation.json"
+#: The same while the simulation is not whole.
+BEGUN = ".simulation.begun.json"
+
+
+def simulation_of(root: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Settings of the simulation that wrote a folder.
+
+    Parameters
+    ----------
+    root : path
+        A simulated tree, or one of the sets that lie in it (``biovid``, ``ferplus``, ``identities``).
+
+    Returns
+    -------
+    dict or None
+        None for data that were not simulated.
+
+    Raises
+    ------
+    PainkitError
+        When there is a marker that cannot be read.
+    """
+    folder = Path(root).resolve()
+    for path in (place / name for place in (folder, folder.parent) for name in (MARKER, BEGUN)):
+        if not path.is_file():
+            continue
+        try:
+            settings = json.loads(path.read_bytes())
+            if not isinstance(settings, dict):
+                raise ValueError("holds no settings")
+        except (OSError, ValueError) as error:
+            raise PainkitError(
+                f"is damaged: {error}", where=path, expected="JSON written by the simulator"
+            ) from None
+        return settings
+    return None
+
+
+def simulation_notes(root: str | os.PathLike[str]) -> tuple[str, ...]:
+    """What must be said of every result on a simulated folder; nothing for other data."""
+    settings = simulation_of(root)
+    if settings is None:
+        return ()
+    told = ", ".join(f"{key} {settings[key]}" for key in ("profile", "seed", "version") if key in settings)
+    return (f"Simulated: {told}. No number from these data says anything about people.",)
