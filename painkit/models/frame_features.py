@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from painkit.errors import PainkitError
 from painkit.faces.alignment import apply_transform, five_points, similarity_transform
 
-__all__ = ["Features", "features_of", "landmark_features", "sequence_slices"]
+__all__ = ["Features", "features_of", "landmark_features", "sequence_slices", "time_grids"]
 
 Features = NDArray[np.floating] | str | PathLike[str]
 """(n_frames, d) array in the row order of a cohort's frames, or an ``.npy`` file of it."""
@@ -67,3 +67,27 @@ def sequence_slices(X: pd.DataFrame) -> list[NDArray[np.intp]]:
     """Positions of each sequence's frames in a frame table, in time order."""
     order = X.reset_index(drop=True).sort_values(["subject", "sequence", "frame"])
     return [g.index.to_numpy(dtype=np.intp) for _, g in order.groupby(["subject", "sequence"], sort=False)]
+
+
+def time_grids(X: pd.DataFrame) -> list[NDArray[np.intp]]:
+    """Positions of each sequence's frames in a frame table, one entry a frame time; -1 where it has no frame.
+
+    Raises
+    ------
+    PainkitError
+        When two rows are the same frame.
+    """
+    numbers = X["frame"].to_numpy(dtype=np.int64)
+    grids = []
+    for positions in sequence_slices(X):
+        time = numbers[positions] - numbers[positions[0]]
+        if (twice := np.flatnonzero(np.diff(time) == 0)).size:
+            row = X.iloc[positions[twice[0]]]
+            raise PainkitError(
+                f"frame {row['frame']} of {row['subject']}/{row['sequence']} is listed twice",
+                expected="one row a frame",
+            )
+        grid = np.full(time[-1] + 1, -1, dtype=np.intp)
+        grid[time] = positions
+        grids.append(grid)
+    return grids

@@ -67,8 +67,10 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
 
     Minimises ``|w|^2 / 2 + c sum l(|f(x_i) - y_i| - epsilon) + c_ordinal sum l(m_ij - f(x_j) + f(x_i))`` over
     labelled frames i and ordered neighbours (i, j) of `ordinal_pairs`, with ``l(u) = max(u, 0)`` for L1 and
-    its square for L2. The margin ``m_ij`` is the two labels' difference or, where those are hidden, the mean
-    difference over the onset or the offset (ours).
+    its square for L2. The margin ``m_ij`` is the two labels' difference or, where those are hidden, what a
+    straight line over the onset or the offset changes by in the time between the two (ours). Neighbours are
+    frames with nothing usable between them, however far apart in time: the order of two labels holds across
+    frames that are missing.
     The dual, a quadratic program with bounds, is solved by L-BFGS-B.
 
     Parameters
@@ -124,6 +126,7 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
         deviation = table[usable].std(axis=0)
         self.scale_ = np.where(deviation > 1e-9, deviation, 1.0)
         z = (table - self.mean_) / self.scale_
+        numbers = X["frame"].to_numpy(dtype=np.float64)
         labelled: list[NDArray[np.intp]] = []
         pairs: list[NDArray[np.intp]] = []
         margin: list[NDArray[np.float64]] = []
@@ -135,11 +138,10 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
             labelled.append(kept if self.supervision == "all" else np.unique(key))
             pairs.append(kept[ordinal_pairs(levels[kept])])
             low, high = pairs[-1].T
-            step = levels[high] - levels[low]
+            step, time = levels[high] - levels[low], numbers[high] - numbers[low]
             if self.supervision == "keyframes":
-                rising = high > low
-                for phase in (rising, ~rising):
-                    step[phase] = step[phase].mean() if phase.any() else 0
+                for phase in (time > 0, time < 0):
+                    step[phase] = time[phase] * (step[phase].sum() / time[phase].sum()) if phase.any() else 0
             margin.append(step)
         known = np.concatenate(labelled)
         low, high = np.concatenate(pairs).T

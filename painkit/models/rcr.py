@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from painkit.errors import PainkitError
-from painkit.models.frame_features import Features, features_of, sequence_slices
+from painkit.models.frame_features import Features, features_of, time_grids
 from painkit.models.persistence import Persistent
 
 __all__ = ["RecurrentConvolution", "RecurrentConvolutionRegression"]
@@ -57,6 +57,9 @@ class RecurrentConvolution(nn.Module):
 @dataclass(kw_only=True, eq=False, repr=False)
 class RecurrentConvolutionRegression(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """RCR-style baseline: two recurrent convolution layers over a sequence, one level a frame.
+
+    The layers run over time, not over rows: a frame that the table lacks between two others counts as one
+    without features.
 
     Parameters
     ----------
@@ -105,10 +108,8 @@ class RecurrentConvolutionRegression(Persistent, RegressorMixin, BaseEstimator):
         z = self._standardized(table)
         # Not NaN: a masked term still has a gradient of zero times its value.
         targets = torch.from_numpy(np.where(usable, levels, 0))
-        # One row per training excerpt; positions beyond a short sequence point at nothing.
-        starts = [
-            np.pad(p, (0, max(self.window - p.size, 0)), constant_values=-1) for p in sequence_slices(X)
-        ]
+        # An excerpt never goes past a sequence that is long enough; times beyond a short one have no frame.
+        starts = [np.pad(p, (0, max(self.window - p.size, 0)), constant_values=-1) for p in time_grids(X)]
         rng = np.random.default_rng(self.random_state)
         share = np.array([p.size for p in starts], dtype=float)
         with torch.random.fork_rng(devices=[]):
@@ -129,8 +130,7 @@ class RecurrentConvolutionRegression(Persistent, RegressorMixin, BaseEstimator):
             if not counted.any():
                 continue
             mask = torch.from_numpy(counted)
-            inputs = torch.from_numpy(np.where((at >= 0)[..., None], z[at], 0)).transpose(1, 2)
-            estimate = self.net_(inputs).squeeze(1)
+            estimate = self.net_(_inputs(z, at)).squeeze(1)
             loss = ((estimate - targets[at]) ** 2)[mask].mean()
             optimizer.zero_grad()
             loss.backward()
@@ -147,8 +147,9 @@ class RecurrentConvolutionRegression(Persistent, RegressorMixin, BaseEstimator):
         z = self._standardized(table)
         result = np.full(len(X), np.nan, dtype=np.float32)
         self.net_.eval()
-        for positions in sequence_slices(X):
-            result[positions] = self.net_(torch.from_numpy(z[positions].T[None])).numpy()[0, 0]
+        for grid in time_grids(X):
+            there = grid >= 0
+            result[grid[there]] = self.net_(_inputs(z, grid[None])).numpy()[0, 0, there]
         result[~np.isfinite(table).all(axis=1)] = np.nan
         return result
 
@@ -181,3 +182,8 @@ class RecurrentConvolutionRegression(Persistent, RegressorMixin, BaseEstimator):
         self.net_.load_state_dict(
             {k.removeprefix("net."): v for k, v in tensors.items() if k.startswith("net.")}
         )
+
+
+def _inputs(z: NDArray[np.float32], at: NDArray[np.intp]) -> Tensor:
+    """Standardised features (n, d, time) of the rows at positions (n, time); 0, the mean, where that is -1."""
+    return torch.from_numpy(np.where((at >= 0)[..., None], z[at], np.float32(0))).transpose(1, 2)

@@ -18,7 +18,9 @@ Thinning = Literal["collapse", "literal"]
 _STRETCH = 5
 
 
-def thin(levels: ArrayLike, sequences: ArrayLike, rule: Thinning = "collapse") -> NDArray[np.intp]:
+def thin(
+    levels: ArrayLike, sequences: ArrayLike, frames: ArrayLike, rule: Thinning = "collapse"
+) -> NDArray[np.intp]:
     """Leave out frames that repeat their predecessors' level.
 
     Parameters
@@ -27,8 +29,11 @@ def thin(levels: ArrayLike, sequences: ArrayLike, rule: Thinning = "collapse") -
         Level per frame, frames in time order, sequences contiguous.
     sequences : (n,) array
         Sequence of each frame; no stretch crosses a border.
+    frames : (n,) int array
+        Number of each frame in its sequence. A run ends where the next number is not given: what the frames
+        in between showed is not known.
     rule : {'collapse', 'literal'}
-        ``'literal'``: the paper's sentence. A run of more than 5 equal levels leaves its first frame; shorter
+        ``'literal'``: the paper's sentence. A run of more than 5 consecutive equal levels leaves its first frame; shorter
         runs stay whole. ``'collapse'``: what the released script means to do. Going forward, 5 equal levels
         in a row leave their first frame, so a long run leaves one frame in 5, and its rest of less than 5.
 
@@ -37,14 +42,16 @@ def thin(levels: ArrayLike, sequences: ArrayLike, rule: Thinning = "collapse") -
     (k,) int array
         Positions of the frames that stay, ascending.
     """
-    y, s = np.asarray(levels), np.asarray(sequences)
-    if y.shape != s.shape or y.ndim != 1:
-        raise PainkitError(f"levels have shape {y.shape}, sequences {s.shape}", expected="(n,) and (n,)")
+    y, s, t = np.asarray(levels), np.asarray(sequences), np.asarray(frames)
+    if not y.shape == s.shape == t.shape or y.ndim != 1:
+        raise PainkitError(
+            f"levels have shape {y.shape}, sequences {s.shape}, frames {t.shape}", expected="(n,) each"
+        )
     if rule not in ("collapse", "literal"):
         raise PainkitError(f"unknown thinning {rule!r}", expected="'collapse' or 'literal'")
     if not y.size:
         return np.empty(0, dtype=np.intp)
-    starts = np.flatnonzero(np.r_[True, (y[1:] != y[:-1]) | (s[1:] != s[:-1])])
+    starts = np.flatnonzero(np.r_[True, (y[1:] != y[:-1]) | (s[1:] != s[:-1]) | (t[1:] != t[:-1] + 1)])
     lengths = np.diff(np.r_[starts, y.size])
     place = np.arange(y.size) - np.repeat(starts, lengths)
     length = np.repeat(lengths, lengths)

@@ -11,6 +11,7 @@ from face_images import DrawnFaces
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from sklearn.base import clone
 
 from painkit.errors import PainkitError
@@ -89,6 +90,26 @@ def test_order_helps_where_labels_are_few() -> None:
         gains.append(pcc[1] - pcc[0])
     low = np.quantile(np.random.default_rng(0).choice(gains, (2000, 12)).mean(axis=1), 0.025)
     assert low > 0
+
+
+def test_hidden_labels_change_evenly_in_time_across_missing_frames() -> None:
+    """On a level that rises and falls evenly in time the margins are the true differences."""
+    rng = np.random.default_rng(3)
+    n = 41
+    table = pd.DataFrame({"subject": "q", "sequence": "q", "frame": np.arange(n)})
+    table = table[rng.uniform(size=n) < 0.5]  # irregular gaps
+    level = 5 - np.abs(table["frame"].to_numpy() - 20) / 4
+    table = table.assign(row=np.arange(len(table)))
+    features = level[:, None] * rng.normal(size=3) + rng.normal(0, 1.0, (len(table), 3))
+    model = OrdinalSVR(features=features, norm=2, supervision="keyframes", c=1e-9, c_ordinal=0.1)
+    model.fit(table, level)
+    assert model.n_ordinal_ == len(table) - 1
+    # All that is left of the objective: order, with the labels' own differences as margins.
+    z = (features - features.mean(0)) / features.std(0)
+    pairs = ordinal_pairs(level)
+    order, margin = z[pairs[:, 1]] - z[pairs[:, 0]], level[pairs[:, 1]] - level[pairs[:, 0]]
+    best = minimize(lambda w: w @ w / 2 + 0.1 * (np.maximum(margin - order @ w, 0) ** 2).sum(), np.zeros(3))
+    np.testing.assert_allclose(model.coef_, best.x, atol=1e-4)
 
 
 @given(levels=st.lists(st.integers(0, 5), max_size=30))

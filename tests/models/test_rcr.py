@@ -72,6 +72,19 @@ def test_row_order_does_not_matter_and_missing_frames_stay_missing() -> None:
     np.testing.assert_array_equal(model.predict(shuffled), estimates[shuffled["row"]])
 
 
+def test_an_absent_frame_counts_as_one_without_features() -> None:
+    table, features, y = problem(3)
+    absent = np.zeros(len(table), dtype=bool)
+    absent[[10, 11, 40, 41, 42]] = True
+    assert not absent[table.groupby("sequence")["row"].agg(["first", "last"]).to_numpy()].any()
+    holed = features.copy()
+    holed[absent] = np.nan
+    model = RecurrentConvolutionRegression(features=holed, iterations=20)
+    expected = model.fit(table, y).predict(table)[~absent]
+    fewer = clone(model).fit(table[~absent], y[~absent])
+    np.testing.assert_array_equal(fewer.predict(table[~absent]), expected)
+
+
 def test_seed_clone_and_saved_model(tmp_path: Path) -> None:
     table, features, y = problem(3)
     np.save(tmp_path / "f.npy", features)
@@ -89,3 +102,6 @@ def test_bad_input_is_told() -> None:
         RecurrentConvolutionRegression(features=features).fit(table, y[:-1])
     with pytest.raises(PainkitError, match="no frame has both"):
         RecurrentConvolutionRegression(features=features).fit(table, np.full(len(y), np.nan))
+    table.loc[3, "frame"] = table.loc[2, "frame"]
+    with pytest.raises(PainkitError, match="frame 2 of q0/q0 is listed twice"):
+        RecurrentConvolutionRegression(features=features).fit(table, y)

@@ -37,9 +37,9 @@ def collapse_slowly(levels: list[int]) -> list[int]:
 
 @given(levels=LABELS)
 def test_thinning_follows_the_two_written_rules(levels: np.ndarray) -> None:
-    sequence = np.zeros(levels.size, dtype=int)
-    assert thin(levels, sequence, "literal").tolist() == literal_slowly(levels.tolist())
-    assert thin(levels, sequence, "collapse").tolist() == collapse_slowly(levels.tolist())
+    sequence, frame = np.zeros(levels.size, dtype=int), np.arange(levels.size)
+    assert thin(levels, sequence, frame, "literal").tolist() == literal_slowly(levels.tolist())
+    assert thin(levels, sequence, frame, "collapse").tolist() == collapse_slowly(levels.tolist())
 
 
 @given(levels=LABELS, cut=st.integers(0, 80))
@@ -48,7 +48,27 @@ def test_no_stretch_crosses_a_sequence(levels: np.ndarray, cut: int) -> None:
     first, second = levels[:cut].tolist(), levels[cut:].tolist()
     for rule, slowly in (("literal", literal_slowly), ("collapse", collapse_slowly)):
         expected = slowly(first) + [len(first) + i for i in slowly(second)]
-        assert thin(levels, sequence, rule).tolist() == expected  # type: ignore[arg-type]
+        assert thin(levels, sequence, np.arange(levels.size), rule).tolist() == expected  # type: ignore[arg-type]
+
+
+@given(levels=LABELS, data=st.data())
+def test_a_stretch_ends_where_frames_are_missing(levels: np.ndarray, data: st.DataObject) -> None:
+    """Each block of consecutive frames is thinned as if it were alone."""
+    steps = data.draw(hnp.arrays(np.int64, levels.size, elements=st.sampled_from([1, 1, 1, 1, 2, 24])))
+    frame = np.cumsum(steps)
+    blocks = np.split(levels, np.flatnonzero(steps[1:] > 1) + 1)
+    for rule, slowly in (("literal", literal_slowly), ("collapse", collapse_slowly)):
+        expected, start = [], 0
+        for block in blocks:
+            expected += [start + i for i in slowly(block.tolist())]
+            start += len(block)
+        found = thin(levels, np.zeros(levels.size), frame, rule)  # type: ignore[arg-type]
+        assert found.tolist() == expected
+
+
+def test_frames_that_are_never_consecutive_all_stay() -> None:
+    assert thin(np.zeros(60), np.zeros(60), np.arange(0, 120, 2)).size == 60
+    assert thin(np.zeros(60), np.zeros(60), np.arange(60)).size == 12
 
 
 @pytest.mark.parametrize(
@@ -56,7 +76,7 @@ def test_no_stretch_crosses_a_sequence(levels: np.ndarray, cut: int) -> None:
 )
 def test_a_run_of_twelve_zeros_and_three_ones(rule: str, expected: list[int]) -> None:
     levels = [0] * 12 + [1] * 3
-    assert thin(levels, np.zeros(15), rule).tolist() == expected  # type: ignore[arg-type]
+    assert thin(levels, np.zeros(15), np.arange(15), rule).tolist() == expected  # type: ignore[arg-type]
 
 
 def unbalanced() -> np.ndarray:
@@ -98,4 +118,6 @@ def test_bad_settings_are_refused() -> None:
     with pytest.raises(PainkitError, match="no frame"):
         next(batches([], 2, 1, np.random.default_rng(0)))
     with pytest.raises(PainkitError, match="unknown thinning"):
-        thin([0], [0], "some")  # type: ignore[arg-type]
+        thin([0], [0], [1], "some")  # type: ignore[arg-type]
+    with pytest.raises(PainkitError, match="frames \\(2,\\)"):
+        thin([0], [0], [1, 2])
