@@ -121,7 +121,7 @@ def test_frames_without_face_or_label_are_left_out_and_counted(tmp_path: Path, f
     y[[4, 10, 11]] = np.nan
     model = FaceNetRegression(store=store, **TINY).fit(table, y)
     kept = np.setdiff1d(np.arange(36), [3, 4, 10, 11])
-    thinned = thin(y[kept], np.zeros(kept.size))
+    thinned = thin(y[kept], np.zeros(kept.size), table["frame"].to_numpy()[kept])
     assert (model.n_without_face_, model.n_without_label_) == (2, 2)
     assert (model.n_trained_frames_, model.n_thinned_) == (thinned.size, kept.size - thinned.size)
     estimates = model.predict(table)
