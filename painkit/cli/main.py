@@ -118,6 +118,8 @@ def simulate(
     from painkit.data.simulated import simulate as write
 
     with told_plainly():
+        if jobs == 0:
+            raise typer.BadParameter("0 processes do no work", param_hint="--jobs")
         root = write(dest, profile=profile, images=images, seed=seed, shortcut=shortcut, jobs=jobs)
     typer.echo(f"simulated cohort: {root}")
 
@@ -160,7 +162,7 @@ def run(
             "-p",
             "--parameter",
             metavar="NAME VALUE",
-            help="Set a parameter of the notebook; repeat for more.",
+            help="Set a parameter of the notebook (JSON, else text); repeat for more.",
         ),
     ] = None,
     out: Annotated[

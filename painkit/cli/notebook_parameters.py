@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import typer
-import yaml
 from typer.core import TyperCommand
 
 __all__ = ["NotebookCommand", "read_parameters"]
+
+
+_PYTHON_WORDS = {"True": True, "False": False, "None": None}
 
 
 class NotebookCommand(TyperCommand):
@@ -32,12 +35,25 @@ class NotebookCommand(TyperCommand):
 
 
 def read_parameters(pairs: list[str]) -> dict[str, Any]:
-    """Read ``NAME=VALUE`` words; values are YAML (numbers, true, null, lists), later ones win."""
+    """Read ``NAME=VALUE`` words; later ones win.
+
+    Values are JSON (numbers, true, null, lists, objects, quoted text) or Python's True, False and None. All
+    other text is taken as it is, so that a subject 042, a date or a title with a colon stays what was typed.
+
+    Raises
+    ------
+    typer.BadParameter
+        When a value begins as a list or an object does and is no JSON.
+    """
     chosen: dict[str, Any] = {}
     for pair in pairs:
         name, _, text = pair.partition("=")
         try:
-            chosen[name] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            chosen[name] = text  # text that is no YAML, such as a title with a colon, is taken as it is
+            chosen[name] = _PYTHON_WORDS[text] if text in _PYTHON_WORDS else json.loads(text)
+        except ValueError as error:
+            if text.lstrip().startswith(("[", "{")):
+                raise typer.BadParameter(
+                    f'-p {name} is no JSON: {error} (expected such as ["a", 1] or {{"a": 1}})'
+                ) from error
+            chosen[name] = text
     return chosen

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from painkit.data.simulated.profiles import PROFILES
 from painkit.errors import PainkitError
 
 __all__ = ["find_notebook", "notebook_folder", "run_notebook"]
@@ -66,12 +67,14 @@ def _parameters(notebook: Path, declared: list[str], profile: str, chosen: dict[
             expected=f"one of {', '.join(declared)}",
         )
     listing = notebook.parent / "profiles.yaml"
-    profiles = (yaml.safe_load(listing.read_text()) or {}).get(notebook.stem) if listing.is_file() else None
-    if profiles is not None and profile not in profiles:
+    listed = yaml.safe_load(listing.read_text()) if listing.is_file() else None
+    # A notebook without a row has no sizes of its own, and the profiles of what it may simulate.
+    profiles = (listed or {}).get(notebook.stem, dict.fromkeys(PROFILES))
+    if profile not in profiles:
         raise PainkitError(
-            f"unknown profile {profile!r}", where=listing, expected=f"one of {', '.join(profiles)}"
+            f"unknown profile {profile!r}", where=notebook, expected=f"one of {', '.join(profiles)}"
         )
-    sizes = dict(profiles[profile] or {}) if profiles is not None else {}
+    sizes = dict(profiles[profile] or {})
     if "profile" in declared:
         sizes["profile"] = profile
     return sizes | chosen
@@ -87,7 +90,7 @@ def run_notebook(
     name : str
         Notebook name or path.
     profile : str
-        Row of ``profiles.yaml`` that gives the sizes.
+        Row of ``profiles.yaml`` that gives the sizes; of a notebook without any, a profile of the simulation.
     parameters : dict, optional
         Values that win over the profile's.
     out : Path, optional
@@ -103,10 +106,11 @@ def run_notebook(
     Raises
     ------
     PainkitError
-        Unknown notebook, profile or parameter; or a cell that failed, with its error. The executed notebook
-        up to that cell stays in `out`.
+        Unknown notebook, profile or parameter; a kernel that is not installed or died; or a cell that failed,
+        with its error. The executed notebook up to that cell stays in `out`.
     """
     import papermill
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from papermill.exceptions import PapermillExecutionError
 
     from painkit.cli.report import write_page
@@ -138,4 +142,12 @@ def run_notebook(
         raise PainkitError(
             f"cell {error.exec_count} failed: {error.ename}: {told}; see {executed}", where=notebook
         ) from error
+    except NoSuchKernel as error:
+        known = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
+        raise PainkitError(
+            f"asks for the kernel {error.name!r}, which is not installed", where=notebook, expected=known
+        ) from error
+    # What nbclient and jupyter_client raise for a kernel that dies, or never answers.
+    except RuntimeError as error:
+        raise PainkitError(f"the kernel failed: {error}; see {executed}", where=notebook) from error
     return write_page(executed)

@@ -4,6 +4,7 @@ import re
 
 import nbformat
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from painkit.cli import app
@@ -81,6 +82,35 @@ def test_a_profile_the_notebook_has_no_sizes_for_is_refused(tmp_path):
         run_notebook(str(notebook), profile="huge", out=tmp_path / "out")
 
 
+@pytest.mark.parametrize("listing", [None, "other:\n  smoke: {}\n"])
+def test_a_notebook_without_sizes_has_the_profiles_of_the_simulation(tmp_path, listing):
+    notebook = write_notebook(tmp_path / "small.ipynb", PARAMETERS)
+    if listing:
+        (tmp_path / "profiles.yaml").write_text(listing)
+    with pytest.raises(PainkitError, match=r"unknown profile 'huge'.*expected one of smoke, demo, full"):
+        run_notebook(str(notebook), profile="huge", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.notebook
+def test_a_kernel_that_dies_is_told_and_the_executed_notebook_stays(tmp_path):
+    notebook = write_notebook(tmp_path / "small.ipynb", PARAMETERS, "import os\nos._exit(1)")
+    result = CliRunner().invoke(app, ["run", str(notebook), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1, result.output
+    assert re.search(r"small\.ipynb: the kernel failed: .*died.*see .*out.small\.ipynb", result.stderr)
+    assert "os._exit(1)" in (tmp_path / "out" / "small.ipynb").read_text()
+
+
+@pytest.mark.notebook
+def test_a_kernel_that_is_not_installed_is_told_with_those_that_are(tmp_path):
+    notebook = write_notebook(tmp_path / "small.ipynb", PARAMETERS)
+    content = nbformat.read(notebook, as_version=4)
+    content.metadata.kernelspec.name = "python1"
+    nbformat.write(content, notebook)
+    with pytest.raises(PainkitError, match=r"small\.ipynb: .*kernel 'python1'.*expected .*python3"):
+        run_notebook(str(notebook), out=tmp_path / "out")
+
+
 @pytest.mark.notebook
 def test_a_failing_cell_is_told_with_its_error_and_the_executed_notebook_stays(tmp_path):
     notebook = write_notebook(tmp_path / "small.ipynb", PARAMETERS, "1 / 0")
@@ -110,16 +140,38 @@ def test_a_file_that_is_no_notebook_is_told(tmp_path, content):
         run_notebook(str(tmp_path / "odd.ipynb"), out=tmp_path / "out")
 
 
-def test_values_are_read_as_yaml_and_text_that_is_no_yaml_is_kept():
-    given = ["jobs=2", "root=null", "folds=[1, 2]", "title=a: b: c", "jobs=3"]
-    assert read_parameters(given) == {"jobs": 3, "root": None, "folds": [1, 2], "title": "a: b: c"}
+def test_values_are_read_as_json_and_later_ones_win():
+    given = ["jobs=2", "root=null", "folds=[1, 2]", 'gp={"restarts": 3}', "lr=1e-4", "thin=true", "jobs=3"]
+    assert read_parameters(given) == {
+        "jobs": 3, "root": None, "folds": [1, 2], "gp": {"restarts": 3}, "lr": 0.0001, "thin": True
+    }  # fmt: skip
+    assert read_parameters(["a=True", "b=False", "c=None", 'd="1"']) == {
+        "a": True, "b": False, "c": None, "d": "1"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["042", "0642_12", "1_000", "2024-01-01", "1:30", "0x1F", "a: b: c", "a: b", "#3", "*.jpg", "on", ""],
+)
+def test_text_that_only_resembles_a_value_stays_as_it_was_typed(text):
+    assert read_parameters([f"x={text}"]) == {"x": text}
+
+
+@pytest.mark.parametrize("text", ["[smooth L1, OSVR-L1]", "{epochs: 3}", "[1, 2"])
+def test_a_list_that_is_no_json_is_refused_rather_than_taken_as_text(text):
+    with pytest.raises(typer.BadParameter, match="rows"):
+        read_parameters([f"rows={text}"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
         (["run", "00_tour", "-p", "seed"], 2),
+        (["run", "00_tour", "-p", "rows", "[a, b]"], 2),
         (["run", "99_nothing"], 1),
+        (["run", "00_tour", "--profile", "huge"], 1),
+        (["simulate", "unwritten", "--jobs", "0"], 2),
         (["data", "check", "nothing", "."], 2),
         (["data", "check", "unbc", "no/such/folder"], 2),
         (["score", "no/such/file.csv"], 1),
