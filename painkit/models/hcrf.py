@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -12,6 +13,7 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ from tqdm.auto import tqdm
 
 from painkit.errors import PainkitError
 from painkit.models.persistence import Persistent
-from painkit.models.sequences import TARGETS, check_labels, check_sequences, frame_rows, tracked
+from painkit.models.sequences import TARGETS, check_labels, check_sequences, tracked_rows
 from painkit.models.standardize import LandmarkStandardizer
 
 if TYPE_CHECKING:
@@ -101,6 +103,13 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
         Seeds the initial parameters (hidden states start out different, else they stay equal).
     device : str
     progress : bool
+
+    Attributes
+    ----------
+    converged_ : bool
+        Whether L-BFGS ended because nothing more was to be gained, for every target.
+    n_dropped_sequences_, n_unusable_sequences_ : int
+        Training sequences left out: a label is missing; no frame is tracked.
     """
 
     n_states: int = 5
@@ -121,6 +130,11 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
         ------
         PainkitError
             As `FrameNetwork.fit`, and when a label is off its scale.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When a search stopped early, for each such target; see `converged_`.
         """
         samples, labels = check_sequences(X), check_labels(X, y)
         self.flat_, self.n_dropped_sequences_ = labels.flat, int((~labels.usable).sum())
@@ -133,26 +147,31 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
                     expected=f"0 to {_N_CLASSES[name] - 1}",
                 )
         self.standardizer_ = LandmarkStandardizer(self.standardize).fit(samples)
-        rows = self._rows(samples)
+        rows = tracked_rows(samples, self.standardizer_, self._features, self.frame_step)
         seen = [i for i, r in enumerate(rows) if len(r)]
         if not seen:
             raise PainkitError(f"none of the frames of {len(rows)} training sequences has all 66 landmarks")
         self.n_unusable_sequences_ = len(rows) - len(seen)
         order, inputs, lengths = self._padded([rows[i] for i in seen])
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.chains_ = []
+        self.chains_, self.converged_ = [], True
         for name, column in zip(TARGETS, classes[seen].T, strict=False):
             chain = HiddenChain(inputs.shape[2], self.n_states, _N_CLASSES[name]).to(self.device)
             generator = torch.Generator().manual_seed(seed)
             start = torch.cat([p.detach().cpu().reshape(-1) for p in chain.parameters()])
             start = 0.1 * torch.randn(len(start), generator=generator)
-            self._maximise(chain, start.double().numpy(), inputs, lengths, torch.from_numpy(column[order]))
+            wanted = torch.from_numpy(column[order])
+            stopped = self._maximise(chain, start.double().numpy(), inputs, lengths, wanted)
+            if stopped is not None:
+                self.converged_ = False
+                warnings.warn(f"HCRF, {name.upper()}: {stopped}", ConvergenceWarning, stacklevel=2)
             self.chains_.append(chain.eval())
         return self
 
     def _maximise(
         self, chain: HiddenChain, start: NDArray[np.float64], inputs: Tensor, lengths: Tensor, wanted: Tensor
-    ) -> None:
+    ) -> str | None:
+        """Give the chain its best parameters; say why the search stopped when it was too early."""
         parameters = list(chain.parameters())
         wanted = wanted.to(self.device)
 
@@ -160,12 +179,15 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
             flat = torch.from_numpy(vector).to(self.device, torch.float32)
             nn.utils.vector_to_parameters(flat, parameters)
             value = nn.functional.cross_entropy(chain(inputs, lengths), wanted)
-            gradient = torch.cat([g.reshape(-1) for g in torch.autograd.grad(value, parameters)])
+            # Chains of one frame have no transition: its gradient is 0, not missing.
+            slopes = torch.autograd.grad(value, parameters, materialize_grads=True)
+            gradient = torch.cat([g.reshape(-1) for g in slopes])
             penalty = 0.5 * self.l2 * float(vector @ vector)
             return value.item() + penalty, gradient.double().cpu().numpy() + self.l2 * vector
 
         with tqdm(total=self.max_iter, desc="HCRF", leave=False, disable=not self.progress) as bar:
-            options: Any = {"maxiter": self.max_iter}
+            # A finer end than 1e-6 of the loss is lost in float32: the line search would fail there.
+            options: Any = {"maxiter": self.max_iter, "ftol": 1e-6}
 
             def advance(_: object) -> None:
                 bar.update()
@@ -176,10 +198,11 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
             )
         flat = torch.from_numpy(np.asarray(found.x, dtype=np.float32)).to(self.device)
         nn.utils.vector_to_parameters(flat, parameters)
+        return None if found.success else str(found.message)
 
-    def _rows(self, samples: list[SequenceSample]) -> list[NDArray[np.float32]]:
-        features = self.personal_features if self.placement == "input" else ()
-        return [tracked(rows, self.frame_step) for rows in frame_rows(samples, self.standardizer_, features)]
+    @property
+    def _features(self) -> tuple[str, ...]:
+        return self.personal_features if self.placement == "input" else ()
 
     def _padded(self, rows: list[NDArray[np.float32]]) -> tuple[NDArray[np.int64], Tensor, Tensor]:
         """Order by falling length, padded inputs and lengths in that order."""
@@ -192,7 +215,7 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Sequence[SequenceSample]) -> list[NDArray[np.float64]]:
         """Class probabilities, one (n, n_classes) array per target; NaN without a tracked frame."""
         check_is_fitted(self)
-        rows = self._rows(check_sequences(X))
+        rows = tracked_rows(check_sequences(X), self.standardizer_, self._features, self.frame_step)
         known = [i for i, r in enumerate(rows) if len(r)]
         tables = [np.full((len(rows), len(chain.state)), np.nan) for chain in self.chains_]
         if known:
@@ -221,6 +244,7 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         facts = {
             "flat": self.flat_,
+            "converged": self.converged_,
             "n_dropped_sequences": self.n_dropped_sequences_,
             "n_unusable_sequences": self.n_unusable_sequences_,
         }

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from painkit.errors import PainkitError
 from painkit.models.persistence import Persistent
-from painkit.models.sequences import check_labels, check_sequences, frame_rows, tracked
+from painkit.models.sequences import check_labels, check_sequences, tracked_rows
 from painkit.models.standardize import LandmarkStandardizer
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class SequenceRNN(Persistent, BaseEstimator):  # type: ignore[misc]
         self.flat_, self.n_dropped_sequences_ = labels.flat, int((~labels.usable).sum())
         samples = [sample for sample, usable in zip(samples, labels.usable, strict=True) if usable]
         self.standardizer_ = LandmarkStandardizer(self.standardize).fit(samples)
-        rows, targets = self._rows(samples), labels.values[labels.usable]
+        rows = tracked_rows(samples, self.standardizer_, self._features, self.frame_step)
+        targets = labels.values[labels.usable]
         seen = [i for i, r in enumerate(rows) if len(r)]
         if not seen:
             raise PainkitError(f"none of the frames of {len(rows)} training sequences has all 66 landmarks")
@@ -114,14 +115,14 @@ class SequenceRNN(Persistent, BaseEstimator):  # type: ignore[misc]
         self.net_.eval()
         return self
 
-    def _rows(self, samples: list[SequenceSample]) -> list[NDArray[np.float32]]:
-        features = self.personal_features if self.placement == "input" else ()
-        return [tracked(rows, self.frame_step) for rows in frame_rows(samples, self.standardizer_, features)]
+    @property
+    def _features(self) -> tuple[str, ...]:
+        return self.personal_features if self.placement == "input" else ()
 
     def predict(self, X: Sequence[SequenceSample]) -> NDArray[np.float64]:
         """Estimates shaped like the `y` of `fit`; NaN for a sequence without a tracked frame."""
         check_is_fitted(self)
-        rows = self._rows(check_sequences(X))
+        rows = tracked_rows(check_sequences(X), self.standardizer_, self._features, self.frame_step)
         known = [i for i, r in enumerate(rows) if len(r)]
         estimates = np.full((len(rows), self.net_.dense.out_features), np.nan)
         with torch.inference_mode():

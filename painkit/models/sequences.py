@@ -25,6 +25,7 @@ __all__ = [
     "personal_columns",
     "personal_inputs",
     "tracked",
+    "tracked_rows",
 ]
 
 TARGETS = ("vas", "opi")
@@ -38,10 +39,6 @@ class Labels:
     values: NDArray[np.float64]
     usable: NDArray[np.bool_]
     flat: bool
-
-    def shaped(self, predictions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predictions (n, n_targets) in the shape of the labels."""
-        return predictions[:, 0] if self.flat else predictions
 
 
 def check_sequences(X: Sequence[SequenceSample]) -> list[SequenceSample]:
@@ -124,3 +121,10 @@ def frame_rows(
 def tracked(rows: NDArray[np.float32], step: int = 1) -> NDArray[np.float32]:
     """Every `step`-th of the rows that have all landmarks."""
     return rows[np.isfinite(rows[:, 0])][::step]
+
+
+def tracked_rows(
+    X: Sequence[SequenceSample], standardizer: LandmarkStandardizer, features: Sequence[str], step: int
+) -> list[NDArray[np.float32]]:
+    """Every `step`-th tracked row of each sequence, as `frame_rows` makes them."""
+    return [tracked(rows, step) for rows in frame_rows(X, standardizer, features)]

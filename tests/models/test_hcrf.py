@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from synthetic_sequences import make_sequences
 
 from painkit.errors import PainkitError
 from painkit.models.hcrf import HCRF, HiddenChain
+
+# Most tests stop the search early, for speed.
+pytestmark = pytest.mark.filterwarnings("ignore:HCRF:sklearn.exceptions.ConvergenceWarning")
 
 
 def by_enumeration(chain: HiddenChain, frames: torch.Tensor) -> torch.Tensor:
@@ -101,6 +105,29 @@ def test_seed_saving_and_cloning_keep_the_predictions(data, tmp_path: Path):
     np.testing.assert_array_equal(clone(model).fit(X, y).predict(X), model.predict(X))
     model.save(tmp_path)
     np.testing.assert_array_equal(HCRF.load(tmp_path).predict(X), model.predict(X))
+
+
+def test_a_search_cut_short_is_told_and_remembered(data, tmp_path: Path):
+    X, y, _ = data
+    with pytest.warns(ConvergenceWarning, match="HCRF, VAS: .*ITERATIONS"):
+        model = HCRF(random_state=0, max_iter=2).fit(X, y[:, 0])
+    assert not model.converged_
+    model.save(tmp_path)
+    assert not HCRF.load(tmp_path).converged_
+
+
+def test_enough_iterations_find_the_maximum_of_a_strongly_penalised_chain(data):
+    X, y, _ = data
+    model = HCRF(random_state=0, max_iter=200, frame_step=5, l2=1.0).fit(X, y)
+    assert model.converged_
+
+
+def test_sequences_of_one_frame_are_taken():
+    X, y, _ = make_sequences(n_subjects=4, n_sequences=3, n_frames=1)
+    model = HCRF(random_state=0, max_iter=20, standardize="train").fit(X, y)
+    assert np.isfinite(model.predict(X)).all()
+    # Without a second frame no transition can be learnt: the penalty takes its parameters to 0.
+    assert all(chain.transition.abs().max() < 0.1 * chain.state.abs().max() for chain in model.chains_)
 
 
 def test_labels_off_the_scale_are_refused(data):

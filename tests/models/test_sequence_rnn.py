@@ -26,7 +26,8 @@ def test_unseen_subjects_are_estimated_better_than_by_the_training_mean(data):
     model = SequenceRNN(random_state=0, epochs=60, batch_size=10, lr=3e-3, frame_step=2)
     predicted = cross_val_predict(model, X, y, groups=subjects, cv=GroupKFold(4))
     error, constant = np.abs(predicted - y).mean(axis=0), np.abs(y.mean(axis=0) - y).mean(axis=0)
-    assert (error < 0.95 * constant).all()
+    # 0.75 to 0.80 of the constant's error over three seeds.
+    assert (error < 0.85 * constant).all()
 
 
 def test_the_padding_of_a_batch_does_not_reach_the_estimate(data):
