@@ -70,8 +70,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     relevance_ : (n_features,) array
         ``-ln(lengthscale)``: higher is more relevant.
     converged_ : bool
-    fallback_ : None, 'start' or 'constant'
-        ``'start'``: no search gave a finite likelihood, hyperparameters are those of the first start.
+    fallback_ : None or 'constant'
         ``'constant'``: all targets are equal or no covariance could be factorised; the mean of the targets
         is predicted, with their standard deviation (NaN when all are equal: no spread was ever seen).
     """
@@ -126,22 +125,14 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             minimize(loss, np.asarray(x), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
             for x in (starts if self.max_iter > 0 else [])
         ]
-        best = min((f for f in found if f.fun < _HOPELESS), key=lambda f: f.fun, default=None)
-        logarithms, self.converged_ = start, False
-        if best is not None:
-            logarithms, self.converged_ = best.x, bool(best.success)
-            if not self.converged_:
-                warnings.warn(f"Gaussian process: {best.message}", ConvergenceWarning, stacklevel=3)
-        elif found:
-            self.fallback_ = "start"
-            told = (
-                "Gaussian process: no start of the search gave a finite likelihood; the first start is kept"
-            )
-            warnings.warn(told, ConvergenceWarning, stacklevel=3)
+        best = min(found, key=lambda f: f.fun, default=None)
+        logarithms, self.converged_ = (start, False) if best is None else (best.x, bool(best.success))
         value = loss(logarithms)[0]
         if value >= _HOPELESS:
             self._predict_the_mean("the covariance could not be factorised; the targets' mean is predicted")
             return
+        if best is not None and not self.converged_:
+            warnings.warn(f"Gaussian process: {best.message}", ConvergenceWarning, stacklevel=3)
         self.noise_, self.outputscale_, *lengthscales = np.exp(logarithms).tolist()
         self.lengthscales_ = np.array(lengthscales)
         self.log_marginal_likelihood_ = -value * len(self.targets_)

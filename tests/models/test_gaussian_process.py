@@ -11,6 +11,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 from painkit.errors import PainkitError
+from painkit.models import gaussian_process
 from painkit.models.gaussian_process import GaussianProcess, _Loss
 
 
@@ -122,6 +123,20 @@ def test_targets_whose_variance_overflows_fall_back_to_their_mean(data):
         gp = GaussianProcess(random_state=0).fit(X, y * 1e200)
     assert gp.fallback_ == "constant"
     np.testing.assert_allclose(gp.predict(new), (y * 1e200).mean())
+
+
+def test_a_search_without_any_covariance_predicts_the_mean_and_says_only_so(data, monkeypatch):
+    X, y, new = data
+    monkeypatch.setattr(
+        gaussian_process, "_Loss", lambda *_: lambda x: (gaussian_process._HOPELESS, np.zeros_like(x))
+    )
+    with pytest.warns(ConvergenceWarning) as told:
+        gp = GaussianProcess(random_state=0).fit(X, y)
+    assert [str(warning.message) for warning in told] == [
+        "Gaussian process: the covariance could not be factorised; the targets' mean is predicted"
+    ]
+    assert (gp.fallback_, gp.converged_) == ("constant", False)
+    np.testing.assert_allclose(gp.predict(new), y.mean())
 
 
 def test_hyperparameters_without_a_covariance_are_never_the_best(fitted):
