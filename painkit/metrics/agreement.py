@@ -31,6 +31,12 @@ def icc(y_true: ArrayLike, y_pred: ArrayLike, kind: IccKind = "3,1") -> float:
     -------
     float
         NaN with fewer than two targets, or where neither side varies.
+
+    Raises
+    ------
+    PainkitError
+        When the shapes differ, are not one-dimensional, a value is missing or infinite, or there is no such
+        kind.
     """
     true, pred = paired(y_true, y_pred)
     return icc_of_ratings(np.column_stack([true, pred]), kind)
@@ -45,6 +51,11 @@ def icc_of_ratings(ratings: ArrayLike, kind: IccKind = "3,1") -> float:
         Complete, at least two raters.
     kind : str
         See `icc`.
+
+    Returns
+    -------
+    float
+        At most 1; NaN with fewer than two targets, or where no rater's ratings vary.
 
     Raises
     ------
@@ -89,6 +100,11 @@ def icc_from_mean_squares(
     -------
     array
         NaN where the denominator is 0.
+
+    Raises
+    ------
+    PainkitError
+        When there is no such kind.
     """
     if kind not in ICC_KINDS:
         raise PainkitError(

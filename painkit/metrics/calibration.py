@@ -26,9 +26,27 @@ def inside(y_true: ArrayLike, y_pred: ArrayLike, y_std: ArrayLike, band: float) 
 
 
 def coverage(y_true: ArrayLike, y_pred: ArrayLike, y_std: ArrayLike, band: float = 0.9) -> float:
-    """Share of labels inside the central Gaussian band; `band` itself is best. NaN for no values.
+    """Share of labels inside the central Gaussian band; `band` itself is best.
 
     Below `band` the model is over-confident, above it the bands are too wide.
+
+    Parameters
+    ----------
+    y_true, y_pred, y_std : (n,) array-like
+        Labels, estimates and their standard deviations, in one unit.
+    band : float
+        Mass of the band, within 0-1.
+
+    Returns
+    -------
+    float
+        0-1; NaN for no values.
+
+    Raises
+    ------
+    PainkitError
+        When the shapes differ or are not (n,), a value is missing or infinite, a standard deviation is
+        negative, or `band` is no mass.
     """
     rows = inside(y_true, y_pred, y_std, band)
     return float(rows.mean()) if rows.size else np.nan

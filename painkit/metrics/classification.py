@@ -24,18 +24,70 @@ __all__ = [
 
 
 def to_classes(y_pred: ArrayLike, n_classes: int) -> NDArray[np.int64]:
-    """Round to the nearest class 0..n_classes-1; halves go up, what lies outside goes to the end."""
+    """Round to the nearest class; halves go up, what lies outside goes to the end.
+
+    Parameters
+    ----------
+    y_pred : (n,) array-like
+        Estimates on a scale whose steps of 1 are the classes.
+    n_classes : int
+        How many classes there are.
+
+    Returns
+    -------
+    (n,) int
+        Classes 0..n_classes-1.
+
+    Raises
+    ------
+    PainkitError
+        When the shape is not (n,), or a value is missing or infinite.
+    """
     return np.clip(np.floor(finite("y_pred", y_pred) + 0.5), 0, n_classes - 1).astype(np.int64)
 
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Share of right classes, 0-1. NaN for no values."""
+    """Share of right classes; larger is better.
+
+    Parameters
+    ----------
+    y_true, y_pred : (n,) array-like
+        Classes 0, 1, ...; `to_classes` rounds estimates.
+
+    Returns
+    -------
+    float
+        0-1; NaN for no values.
+
+    Raises
+    ------
+    PainkitError
+        When a value is missing, infinite or no class, or the shapes differ or are not (n,).
+    """
     true, pred = paired_classes(y_true, y_pred)
     return float(np.mean(true == pred)) if true.size else np.nan
 
 
 def confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> NDArray[np.int64]:
-    """Count pairs: (n_classes, n_classes), rows are the true classes 0..n_classes-1."""
+    """Count pairs of true class and estimate.
+
+    Parameters
+    ----------
+    y_true, y_pred : (n,) array-like
+        Classes 0..n_classes-1; `to_classes` rounds estimates.
+    n_classes : int
+        How many classes there are, whether or not they occur.
+
+    Returns
+    -------
+    (n_classes, n_classes) int
+        Rows are the true classes, columns the estimates.
+
+    Raises
+    ------
+    PainkitError
+        When a value is missing, infinite or no class 0..n_classes-1, or the shapes differ or are not (n,).
+    """
     true, pred = paired_classes(y_true, y_pred, n_classes)
     if not true.size:
         return np.zeros((n_classes, n_classes), dtype=np.int64)
@@ -43,22 +95,94 @@ def confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> NDArray[n
 
 
 def precision(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Floats:
-    """Share of the frames called a class that are of it: (n_classes,), NaN for a class never called."""
+    """Share of the frames called a class that are of it; larger is better.
+
+    Parameters
+    ----------
+    y_true, y_pred : (n,) array-like
+        Classes 0..n_classes-1; `to_classes` rounds estimates.
+    n_classes : int
+        How many classes there are, whether or not they occur.
+
+    Returns
+    -------
+    (n_classes,) float
+        0-1; NaN for a class never called.
+
+    Raises
+    ------
+    PainkitError
+        When a value is missing, infinite or no class 0..n_classes-1, or the shapes differ or are not (n,).
+    """
     return _per_class(y_true, y_pred, n_classes)[0]
 
 
 def recall(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Floats:
-    """Share of the frames of a class that are called it: (n_classes,), NaN for a class without frames."""
+    """Share of the frames of a class that are called it; larger is better.
+
+    Parameters
+    ----------
+    y_true, y_pred : (n,) array-like
+        Classes 0..n_classes-1; `to_classes` rounds estimates.
+    n_classes : int
+        How many classes there are, whether or not they occur.
+
+    Returns
+    -------
+    (n_classes,) float
+        0-1; NaN for a class without frames.
+
+    Raises
+    ------
+    PainkitError
+        When a value is missing, infinite or no class 0..n_classes-1, or the shapes differ or are not (n,).
+    """
     return _per_class(y_true, y_pred, n_classes)[1]
 
 
 def f1(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> Floats:
-    """2 TP / (2 TP + FP + FN): (n_classes,), NaN for a class that neither occurs nor is called."""
+    """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN); larger is better.
+
+    Parameters
+    ----------
+    y_true, y_pred : (n,) array-like
+        Classes 0..n_classes-1; `to_classes` rounds estimates.
+    n_classes : int
+        How many classes there are, whether or not they occur.
+
+    Returns
+    -------
+    (n_classes,) float
+        0-1; NaN for a class that neither occurs nor is called.
+
+    Raises
+    ------
+    PainkitError
+        When a value is missing, infinite or no class 0..n_classes-1, or the shapes differ or are not (n,).
+    """
     return _per_class(y_true, y_pred, n_classes)[2]
 
 
 def quadratic_kappa(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> float:
-    """Cohen's kappa with quadratic weights, -1 to 1. NaN where chance alone leaves nothing to disagree on."""
+    """Cohen's kappa with quadratic weights (Cohen 1968); larger is better.
+
+    Parameters
+    ----------
+    y_true, y_pred : (n,) array-like
+        Classes 0..n_classes-1; `to_classes` rounds estimates.
+    n_classes : int
+        How many classes there are, whether or not they occur.
+
+    Returns
+    -------
+    float
+        -1 to 1; NaN for no values, and where chance alone leaves nothing to disagree on.
+
+    Raises
+    ------
+    PainkitError
+        When a value is missing, infinite or no class 0..n_classes-1, or the shapes differ or are not (n,).
+    """
     true, pred = paired_classes(y_true, y_pred, n_classes)
     if not true.size or (np.ptp(true) == 0 and np.ptp(pred) == 0 and true[0] == pred[0]):
         return np.nan
@@ -78,7 +202,12 @@ def auc_one_vs_rest(y_true: ArrayLike, scores: ArrayLike) -> Floats:
     Returns
     -------
     (k,) float
-        NaN for a class with no frame, or with all frames. The macro value is `mean_defined` of it.
+        0-1; NaN for a class with no frame, or with all frames. The macro value is `mean_defined` of it.
+
+    Raises
+    ------
+    PainkitError
+        When a label is no class of the k, a value is missing or infinite, or the shapes do not fit.
     """
     table = np.asarray(scores)
     if table.ndim != 2:
@@ -94,7 +223,18 @@ def auc_one_vs_rest(y_true: ArrayLike, scores: ArrayLike) -> Floats:
 
 
 def mean_defined(values: ArrayLike) -> float:
-    """Mean of the values that exist; NaN where none does."""
+    """Mean of the values that exist.
+
+    Parameters
+    ----------
+    values : array-like
+        Any shape; NaN for what does not exist.
+
+    Returns
+    -------
+    float
+        NaN where none exists.
+    """
     array = np.asarray(values, dtype=np.float64)
     array = array[~np.isnan(array)]
     return float(array.mean()) if array.size else np.nan

@@ -72,12 +72,33 @@ def level_0_5(pspi: ArrayLike) -> Floats:
     -------
     array of float
         Same shape; NaN stays NaN.
+
+    Raises
+    ------
+    PainkitError
+        When a value is outside 0-16.
     """
     return _quantise(pspi, LEVEL_0_5)
 
 
 def seven_levels(pspi: ArrayLike) -> Floats:
-    """Quantise PSPI as 0 | 1-2 | 3-4 | 5-6 | 7-9 | 10-12 | 13+ into levels 0-6 (Hosseini et al., Table I)."""
+    """Quantise PSPI as 0 | 1-2 | 3-4 | 5-6 | 7-9 | 10-12 | 13+ into levels 0-6 (Hosseini et al., Table I).
+
+    Parameters
+    ----------
+    pspi : array-like
+        0-16, any shape; values between two integers go with the lower one.
+
+    Returns
+    -------
+    array of float
+        Same shape; NaN stays NaN.
+
+    Raises
+    ------
+    PainkitError
+        When a value is outside 0-16.
+    """
     return _quantise(pspi, SEVEN_LEVELS)
 
 

@@ -29,6 +29,23 @@ def applicable_metrics(table: pd.DataFrame, scale: str | None = None) -> list[st
 
     Errors, correlation and agreement always; weighted errors and classes where every label is an integer,
     one-vs-rest AUC too with p_0, p_1, ...; coverage with y_std.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Column y_true, and y_std and p_0, p_1, ... where there are any.
+    scale : str, optional
+        Key of `SCALES`, which tells how many classes there are; default up to the largest label.
+
+    Returns
+    -------
+    list of str
+        As `painkit.metrics.statistics.statistic` takes them.
+
+    Raises
+    ------
+    PainkitError
+        When the columns p_0, p_1, ... have a gap.
     """
     true = table["y_true"].dropna().to_numpy(dtype=np.float64)
     names = list(statistics.REGRESSION)

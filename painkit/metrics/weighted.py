@@ -27,13 +27,34 @@ def wmae(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     -------
     float
         In units of the label; smaller is better; NaN for no values.
+
+    Raises
+    ------
+    PainkitError
+        When the shapes differ, are not one-dimensional, or a value is missing or infinite.
     """
     true, pred = paired(y_true, y_pred)
     return _mean_over_levels(true, np.abs(pred - true))
 
 
 def wmse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Mean, over the levels that occur, of the mean squared error at that level; see `wmae`."""
+    """Mean, over the levels that occur, of the mean squared error at that level; see `wmae`.
+
+    Parameters
+    ----------
+    y_true, y_pred : (n,) array-like
+        As for `wmae`.
+
+    Returns
+    -------
+    float
+        In squared units of the label; smaller is better; NaN for no values.
+
+    Raises
+    ------
+    PainkitError
+        As `wmae` does.
+    """
     true, pred = paired(y_true, y_pred)
     return _mean_over_levels(true, np.square(pred - true))
 
