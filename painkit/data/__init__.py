@@ -11,7 +11,7 @@ from typing import Any
 from painkit.data.cohort import PERSONAL_FEATURES, Cohort, SequenceSample
 from painkit.errors import PainkitError
 
-__all__ = ["PERSONAL_FEATURES", "READERS", "Cohort", "SequenceSample", "load"]
+__all__ = ["PERSONAL_FEATURES", "READERS", "Cohort", "SequenceSample", "load", "options_of"]
 
 #: What `load` accepts: name -> module and function.
 READERS = {
@@ -20,6 +20,7 @@ READERS = {
     "ferplus": ("painkit.data.ferplus", "read_ferplus"),
     "openface": ("painkit.data.openface", "read_openface"),
     "pyfeat": ("painkit.data.pyfeat", "read_pyfeat"),
+    "identities": ("painkit.data.identities", "read_identities"),
     "simulated": ("painkit.data.simulated_tree", "read_simulated"),
 }
 
@@ -30,8 +31,8 @@ def load(name: str, root: str | PathLike[str] | None = None, **options: Any) -> 
     Parameters
     ----------
     name : str
-        unbc, biovid, openface, pyfeat, simulated (each gives a `Cohort`) or ferplus (gives an
-        `painkit.data.ferplus.EmotionImages`).
+        unbc, biovid, openface, pyfeat, simulated (each gives a `Cohort`), ferplus (gives
+        `painkit.data.ferplus.EmotionImages`) or identities (`painkit.data.identities.IdentityImages`).
     root : path
         Folder of the data set; for openface and pyfeat also a single CSV file. For simulated None means:
         simulate into the user's cache folder first, once for each profile and seed.
@@ -40,19 +41,31 @@ def load(name: str, root: str | PathLike[str] | None = None, **options: Any) -> 
 
     Returns
     -------
-    Cohort or EmotionImages
+    Cohort, EmotionImages or IdentityImages
 
     Raises
     ------
     PainkitError
         For a name or an option that does not exist, and for whatever the reader cannot make sense of.
     """
+    reader = _reader(name)
+    accepted = options_of(name)
+    unknown = sorted(set(options) - set(accepted))
+    if unknown:
+        raise PainkitError(
+            f"the reader {name!r} has no option {unknown[0]!r}", expected=", ".join(accepted) or "none"
+        )
+    return reader(root, **options)
+
+
+def options_of(name: str) -> list[str]:
+    """Names of the options that a reader takes; `PainkitError` for a reader that does not exist."""
+    return [option for option in inspect.signature(_reader(name)).parameters if option != "root"]
+
+
+def _reader(name: str) -> Callable[..., Any]:
     if name not in READERS:
         raise PainkitError(f"no reader is called {name!r}", expected=", ".join(READERS))
     module, function = READERS[name]
     reader: Callable[..., Any] = getattr(import_module(module), function)
-    accepted = [p.name for p in inspect.signature(reader).parameters.values() if p.name != "root"]
-    unknown = sorted(set(options) - set(accepted))
-    if unknown:
-        raise PainkitError(f"the reader {name!r} has no option {unknown[0]!r}", expected=", ".join(accepted))
-    return reader(root, **options)
+    return reader

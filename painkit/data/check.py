@@ -15,24 +15,22 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from painkit.data import load, options_of
 from painkit.data.biovid import read_biovid
 from painkit.data.check_files import check_predictions, check_weights
 from painkit.data.cohort import Cohort
 from painkit.data.ferplus import USAGES, read_ferplus
+from painkit.data.identities import read_identities
 from painkit.data.images import read_image
 from painkit.data.manifests import Manifest, manifest
 from painkit.data.marker import simulation_notes, simulation_of
-from painkit.data.simulated_tree import read_simulated
 from painkit.data.tables import FINDING_COLUMNS, Finding
-from painkit.data.tree import existing_folder, list_files
-from painkit.data.unbc import read_unbc
 from painkit.errors import PainkitError
 
 __all__ = ["CheckReport", "check"]
 
 #: Counts and findings of one check.
 Outcome = tuple[dict[str, int], list[Finding]]
-_IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,16 +118,16 @@ def check(name: str, root: str | os.PathLike[str], *, progress: bool = True, job
         notes = simulation_notes(root)
         if card.variants:
             expected |= card.variants.get((simulation_of(root) or {}).get("profile", ""), {})
-        counts, findings = _CHECKS[name](card, Path(root), progress, jobs)
+        look = _BY_KIND.get(card.kind) or _BY_READER.get(str(card.reader), _check_frames)
+        counts, findings = look(card, Path(root), progress, jobs)
     except PainkitError as error:
         fatal.append(("unreadable", None, None, None, error.where or str(root), str(error)))
     for what, number in expected.items():
         found = counts.get(what)
         if found is not None and found != number:
+            # Part of a data set can be learned from; that there is nothing at all, the check has raised.
             message = f"{found:,} {what}, the manifest has {number:,}"
-            # Part of a data set can be learned from; none of it cannot.
-            rest = fatal if not found and what != "black frames" else findings
-            rest.append(("counts", None, None, None, None, message))
+            findings.append(("counts", None, None, None, None, message))
     columns = {
         "what": list(dict.fromkeys([*expected, *counts])),
     }
@@ -155,8 +153,10 @@ def _rows(findings: pd.DataFrame) -> list[Finding]:
 
 
 def _check_frames(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
-    reader = read_simulated if card.kind == "simulated" else read_unbc
-    cohort = reader(root, cache=False, progress=progress, jobs=jobs)
+    """Read with the manifest's reader, which gives a `Cohort`; decode its images."""
+    options = {"cache": False, "progress": progress, "jobs": jobs}
+    taken = {name: options[name] for name in options_of(str(card.reader)) if name in options}
+    cohort = load(str(card.reader), root, **taken)
     findings = _rows(cohort.findings)
     told = {finding[4] for finding in findings}
     frames = cohort.frames
@@ -175,7 +175,7 @@ def _check_frames(card: Manifest, root: Path, progress: bool, jobs: int) -> Outc
         "tracked frames": int(frames["tracked"].sum()),
         "labelled frames": int(frames["pspi"].notna().sum()),
     }
-    if not counts["labelled frames"]:
+    if "pspi" in card.scales and not counts["labelled frames"]:
         raise PainkitError("no frame has a PSPI", where=root, expected="Frame_Labels/PSPI")
     return counts, findings
 
@@ -221,31 +221,30 @@ def _repeated_landmarks(cohort: Cohort, keys: list[tuple[str, str, int]]) -> Ite
 
 
 def _check_videos(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
-    cohort = read_biovid(root, part=card.name[-1].upper())
+    cohort = read_biovid(root, part=card.name[-1].upper(), progress=progress, jobs=jobs)
     findings = _rows(cohort.findings)
+    told = {finding[4] for finding in findings}
     paths = {}
     for subject, sequence, video in cohort.sequences[["subject", "sequence", "video"]].itertuples(
         index=False
     ):
-        if (root / video).is_file():
+        if str(root / video) not in told:
             paths[str(root / video)] = (subject, sequence, None)
     if not paths:
-        raise PainkitError("not one of the listed videos is there", where=root)
+        raise PainkitError("not one of the listed videos can be read", where=findings[0][4])
     findings += _same_files(paths)
     return {
         "subjects": len(cohort.subjects),
         "videos": len(cohort.sequences),
-        "videos there": len(paths),
+        "readable videos": len(paths),
     }, findings
 
 
 def _same_files(paths: Mapping[str, tuple[str, str, None]]) -> Iterator[Finding]:
-    """Tell empty files, and files equal to an earlier one; only files of one size need reading."""
+    """Tell files equal to an earlier one; only files of one size need reading."""
     by_size: dict[int, list[str]] = {}
     for path in paths:
         by_size.setdefault(os.stat(path).st_size, []).append(path)
-    for path in by_size.pop(0, []):
-        yield ("unreadable", *paths[path], path, "the file is empty")
     for group in by_size.values():
         first: dict[bytes, str] = {}
         for path in group if len(group) > 1 else ():
@@ -258,6 +257,8 @@ def _same_files(paths: Mapping[str, tuple[str, str, None]]) -> Iterator[Finding]
 def _check_ferplus(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
     images = read_ferplus(root, cache=False, progress=progress)
     kept, _ = images.majority()
+    if not len(kept):
+        raise PainkitError("people agree on the emotion of not one face", where=root)
     counts = {"rows": len(images) + images.dropped, "rows without a name": images.dropped}
     counts |= {f"majority {usage}": int((kept.usage == usage).sum()) for usage in USAGES}
     findings: list[Finding] = []
@@ -278,21 +279,16 @@ def _check_ferplus(card: Manifest, root: Path, progress: bool, jobs: int) -> Out
 
 
 def _check_identities(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
-    folder = existing_folder(root, "a folder of face images for each identity")
-    listing = {identity: files for identity, files in list_files(folder).items() if identity}
-    paths = [
-        (identity, f"{folder}/{identity}/{name}")
-        for identity, files in sorted(listing.items())
-        for name, _, _ in files
-        if name.lower().endswith(_IMAGE_ENDINGS)
+    people = read_identities(root)
+    findings: list[Finding] = [
+        (kind, path.split("/")[0], None, None, str(people.root / path), message)
+        for kind, path, message in people.findings.itertuples(index=False)
     ]
-    if not paths:
-        raise PainkitError("no image was found", where=folder, expected="IDENTITY/*.jpg or *.png")
-    owners: list[tuple[str | None, str | None, int | None]] = [
-        (identity, None, None) for identity, _ in paths
-    ]
-    findings = list(_image_findings([path for _, path in paths], owners, progress, jobs))
-    return {"identities": len({identity for identity, _ in paths}), "images": len(paths)}, findings
+    identities = people.images["identity"]
+    paths = [str(people.root / image) for image in people.images["image"]]
+    owners: list[tuple[str | None, str | None, int | None]] = [(name, None, None) for name in identities]
+    findings += _image_findings(paths, owners, progress, jobs)
+    return {"identities": identities.nunique(), "images": len(paths)}, findings
 
 
 def _check_weights(card: Manifest, root: Path, progress: bool, jobs: int) -> Outcome:
@@ -303,14 +299,12 @@ def _check_predictions(card: Manifest, root: Path, progress: bool, jobs: int) ->
     return check_predictions(root, card.counts["subjects"])
 
 
-_CHECKS: dict[str, Callable[[Manifest, Path, bool, int], Outcome]] = {
-    "unbc": _check_frames,
-    "simulated": _check_frames,
-    "biovid-a": _check_videos,
-    "biovid-d": _check_videos,
+_Check = Callable[[Manifest, Path, bool, int], Outcome]
+#: Checks of manifests that no reader goes with.
+_BY_KIND: dict[str, _Check] = {"weights": _check_weights, "predictions": _check_predictions}
+#: Checks of what is no cohort of frames; every other reader is checked by `_check_frames`.
+_BY_READER: dict[str, _Check] = {
+    "biovid": _check_videos,
     "ferplus": _check_ferplus,
-    "casia-webface": _check_identities,
-    "vgg-face": _check_weights,
-    "face-verification": _check_weights,
-    "painregression": _check_predictions,
+    "identities": _check_identities,
 }

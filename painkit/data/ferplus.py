@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -227,8 +228,12 @@ def _pixels(path: Path, usage: NDArray[np.str_], cache: bool, progress: bool) ->
             pass  # None yet, or not whole: written anew below.
     pixels = _parse_pixels(path, usage, progress)
     if cache:
-        with write_atomically(kept) as temporary:
-            np.save(temporary, pixels, allow_pickle=False)
+        try:
+            with write_atomically(kept) as temporary:
+                np.save(temporary, pixels, allow_pickle=False)
+        except PainkitError as error:
+            # A full disk must not cost the user the images that were just read.
+            warnings.warn(f"the images could not be cached ({error})", stacklevel=2)
     return pixels
 
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 import painkit
+from painkit.data import READERS
 from painkit.errors import PainkitError
 
 __all__ = ["Layout", "Manifest", "Scale", "manifest", "manifest_folder", "manifests", "read_manifest"]
@@ -55,7 +56,7 @@ class Manifest(_Strict):
     kind : str
         dataset, simulated, weights or predictions.
     reader : str or None
-        Name that `painkit.data.load` takes.
+        Name that `painkit.data.load` takes; a data set must have one.
     counts : dict
         What a whole copy holds.
     variants : dict
@@ -65,7 +66,7 @@ class Manifest(_Strict):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     title: Text
     kind: Literal["dataset", "simulated", "weights", "predictions"]
-    reader: Literal["unbc", "biovid", "ferplus", "simulated"] | None = None
+    reader: Text | None = None
     citation: Text
     licence: Text
     access: Text
@@ -74,6 +75,12 @@ class Manifest(_Strict):
     variants: dict[Text, dict[Text, Count]] = {}
     scales: dict[Text, Scale] = {}
     defects: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _readable(self) -> Manifest:
+        if (self.kind in ("dataset", "simulated") or self.reader) and self.reader not in READERS:
+            raise ValueError(f"the reader is {self.reader!r}, not one of {', '.join(READERS)}")
+        return self
 
 
 def manifest_folder() -> Path:

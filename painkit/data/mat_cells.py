@@ -13,13 +13,16 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
 
-__all__ = ["read_cells"]
+__all__ = ["count_arrays", "read_cells"]
+
+_Data = TypeVar("_Data", bytes, memoryview)
 
 MATRIX, COMPRESSED = 14, 15
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -85,12 +88,45 @@ def read_cells(file: Path, names: list[str]) -> dict[str, list[NDArray[np.float6
         ) from error
 
 
-def _variables(data: bytes) -> Iterator[_Matrix]:
-    if data[:10] == b"MATLAB 7.3":
+def count_arrays(file: Path) -> int:
+    """Count the arrays of a file of any size, without keeping what is in them.
+
+    Raises
+    ------
+    PainkitError
+        When the file is not whole or no such file.
+    """
+    count = 0
+    try:
+        data = file.read_bytes()
+        for kind, body in _elements(memoryview(data)[128:], _byte_order(data[:128])):
+            if kind == COMPRESSED:
+                inflate = zlib.decompressobj()
+                for at in range(0, len(body), 1 << 16):
+                    inflate.decompress(body[at : at + (1 << 16)])
+                if not inflate.eof:
+                    raise _Damaged("a compressed element is cut off")
+            count += kind in (MATRIX, COMPRESSED)
+    except OSError as error:
+        raise PainkitError(f"cannot be read: {error.strerror or error}", where=file) from error
+    except (_Damaged, zlib.error) as error:
+        raise PainkitError(
+            f"cannot be read as MATLAB data: {error}", where=file, expected="a MATLAB 5 to 7 file"
+        ) from error
+    return count
+
+
+def _byte_order(header: bytes) -> str:
+    if header[:10] == b"MATLAB 7.3":
         raise _Damaged("it is version 7.3; save it again with -v7")
-    order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
+    order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
     if order is None:
         raise _Damaged("its first 128 bytes are no MATLAB 5 header")
+    return order
+
+
+def _variables(data: bytes) -> Iterator[_Matrix]:
+    order = _byte_order(data[:128])
     for kind, body in _elements(data[128:], order):
         if kind == COMPRESSED:
             inflate = zlib.decompressobj()
@@ -102,7 +138,7 @@ def _variables(data: bytes) -> Iterator[_Matrix]:
             yield _matrix(body, order)
 
 
-def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
+def _elements(data: _Data, order: str) -> Iterator[tuple[int, _Data]]:
     """Yield type and content of one data element after the other."""
     at = 0
     while at < len(data):

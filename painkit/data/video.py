@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
@@ -17,7 +19,9 @@ from painkit.errors import PainkitError
 if TYPE_CHECKING:
     import av
 
-__all__ = ["Video", "VideoFrames", "announced_frames"]
+    from painkit.data.cohort import Cohort
+
+__all__ = ["Video", "VideoFrames", "announced_frames", "clip_frames"]
 
 
 def announced_frames(path: str | PathLike[str]) -> int | None:
@@ -42,8 +46,10 @@ def announced_frames(path: str | PathLike[str]) -> int | None:
 class Video:
     """Frames of a video file by number.
 
-    Frame i is the picture shown i frame times after the first. A file whose time stamps leave gaps therefore
-    keeps its numbering, and the gaps are `missing`. Reading frame after frame decodes each once; a jump seeks
+    Frame i is the picture shown i frame times after the start. A file whose time stamps leave gaps, also
+    before the first picture, therefore keeps its numbering, and the gaps are `missing`. Of MPEG streams,
+    whose clock starts anywhere, and of AVI files, which keep no times, the first picture is frame 0. Reading
+    frame after frame decodes each once; a jump seeks
     to the key frame before and decodes from there, so the picture is the same either way. Not for use from
     several threads at once.
 
@@ -74,7 +80,12 @@ class Video:
                 if not container.streams.video:
                     raise PainkitError("holds no video stream", where=self.path)
                 stream = container.streams.video[0]
-                stamps = sorted({p.pts for p in container.demux(stream) if p.pts is not None and p.size})
+                packets = [(p.pts, p.dts) for p in container.demux(stream) if p.pts is not None and p.size]
+                stamps = sorted({shown for shown, _ in packets})
+                decoding = [decoded for _, decoded in packets if decoded is not None]
+                # Where decoding starts at 0, a first picture shown later waits for others, none is missing.
+                timed = container.format.name not in ("mpegts", "mpeg") and 0 not in decoding[:1]
+                start = stream.start_time or 0 if timed and len(stamps) > 1 else 0
                 announced, self.size = stream.frames, (stream.height, stream.width)
                 time_base = stream.time_base
         except (av.FFmpegError, OSError) as error:
@@ -85,9 +96,11 @@ class Video:
         # The usual distance between stamps: an average would be off where frames are missing.
         self._step = float(np.median(np.diff(pts))) if pts.size > 1 else 1.0
         self.rate = float(1 / (self._step * time_base)) if pts.size > 1 else float("nan")
-        self._first = int(pts[0])
+        before = round(start / self._step)
+        # The time stamp of frame 0.
+        self._first = int(pts[0]) - before * self._step
         self._pts = dict(zip(self._number(pts).tolist(), stamps, strict=True))
-        n = int(max(max(self._pts) + 1, announced))
+        n = int(max(max(self._pts) + 1, before + announced))
         self.missing = np.setdiff1d(np.arange(n), np.fromiter(self._pts, dtype=np.int64))
         self._length: int = n
         self._decoder: Iterator[av.VideoFrame] | None = None
@@ -202,3 +215,46 @@ class VideoFrames:
             status = path.stat() if path.is_file() else None
             digest.update(repr(status and (status.st_size, status.st_mtime_ns)).encode())
         return digest.hexdigest()
+
+
+def clip_frames(cohort: Cohort, jobs: int = 2) -> pd.DataFrame:
+    """List the frames of a cohort's clips, opening each clip but decoding none.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Its sequences name a video each, as BioVid's do.
+    jobs : int
+        Threads.
+
+    Returns
+    -------
+    DataFrame
+        subject, sequence, frame (0-based), video, and class, in the order of `cohort.sequences`. A clip has
+        as many frames as it or `n_frames` tells, missing ones included. One that cannot be opened has
+        `n_frames`, or a single frame where that is not known, so that it is not lost from counts.
+
+    Raises
+    ------
+    PainkitError
+        When the cohort has no videos.
+    """
+    clips = cohort.sequences
+    if "video" not in clips:
+        raise PainkitError(
+            f"cohort {cohort.name} has no videos", where=cohort.root, expected="such as biovid"
+        )
+
+    def length(video: str) -> int:
+        try:
+            return len(Video(cohort.root / video))
+        except PainkitError:
+            return 1
+
+    with ThreadPoolExecutor(jobs) as pool:
+        found = np.fromiter(pool.map(length, clips["video"]), dtype=np.int64, count=len(clips))
+    n = np.maximum(found, clips["n_frames"].fillna(0).to_numpy(dtype=np.int64))
+    columns = ["subject", "sequence", "video", "class"]
+    frames = clips.loc[clips.index.repeat(n), columns].reset_index(drop=True)
+    frames.insert(2, "frame", np.concatenate([np.arange(k) for k in n]))
+    return frames

@@ -6,13 +6,19 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+import torch
 import yaml
 from archive_files import OTHER, OTHER_SEQUENCE, SEQUENCE, SUBJECT, face, points_text
+from clip_files import write_clip
+from safetensors.numpy import save_file
 from scipy.io import savemat
 
+from painkit.data import READERS, load
 from painkit.data.check import check
+from painkit.data.identities import read_identities
 from painkit.data.manifests import manifest, manifest_folder, manifests, read_manifest
 from painkit.data.unbc import SCALES
 from painkit.errors import PainkitError
@@ -54,7 +60,8 @@ def test_counts_agree_with_the_specification(shared):
         ({"scales": {"vas": {"low": 10, "high": 0, "per": "sequence"}}}, "low 10 is not below high 0"),
         ({"layout": []}, "layout"),
         ({"name": "other"}, "the name is 'other'"),
-        ({"reader": "ubnc"}, "reader"),
+        ({"reader": "ubnc"}, "the reader is 'ubnc', not one of unbc, biovid"),
+        ({"reader": None}, "the reader is None, not one of unbc, biovid"),
     ],
 )
 def test_schema_refuses(tmp_path, change, told):
@@ -139,13 +146,14 @@ def test_real_files(shared):
         assert "counts" not in kinds(report)
 
 
-def test_predictions(tmp_path):
-    def cells(values):
-        out = np.empty((len(values), 1), object)
-        for k, value in enumerate(values):
-            out[k, 0] = np.asarray(value)
-        return out
+def cells(values):
+    out = np.empty((len(values), 1), object)
+    for k, value in enumerate(values):
+        out[k, 0] = np.asarray(value)
+    return out
 
+
+def test_predictions(tmp_path):
     good = cells([[0, 1, 5]] * 25)
     savemat(tmp_path / "good.mat", {"ground_truth": good, "predict": good})
     savemat(tmp_path / "other.mat", {"x": 1})
@@ -159,42 +167,161 @@ def test_predictions(tmp_path):
     assert not check("painregression", tmp_path).usable
 
 
-def test_weights(tmp_path):
-    assert not check("vgg-face", tmp_path).usable
-    (tmp_path / "vgg_face_dag.pth").write_bytes(b"PK\x03\x04 cut")
-    report = check("vgg-face", tmp_path)
-    assert "no whole PyTorch file" in report.findings["message"].iloc[0]
+def test_predictions_are_checked_with_the_index_that_scoring_reads(tmp_path):
+    good = cells([[0, 1, 5]] * 25)
+    savemat(tmp_path / "good.mat", {"ground_truth": good, "predict": good})
+    index = tmp_path / "video_index.mat"
+    savemat(index, {"video_index": cells([[1, 2]] * 25)})
+    assert kinds(check("painregression", tmp_path)) == ["counts"]  # 75 frames
+    for lengths in (cells([[1, 2]] * 24 + [[1, 1]]), cells([[1, 2]] * 24)):
+        savemat(index, {"video_index": lengths})
+        report = check("painregression", tmp_path)
+        assert not report.usable
+        assert "do not add up" in report.findings["message"].iloc[0]
+    index.write_bytes(index.read_bytes()[:150])
+    report = check("painregression", tmp_path)
     assert not report.usable
-    from safetensors.numpy import save_file
+    assert report.findings["path"].iloc[0] == str(index)
 
-    path = tmp_path / "net.safetensors"
-    save_file({"conv1_1.weight": np.ones((2, 3), np.float32)}, path)
-    assert check("vgg-face", tmp_path).usable  # one whole file is enough
-    assert check("face-verification", path).usable
-    path.write_bytes(path.read_bytes()[:-1])
-    assert not check("face-verification", path).usable
-    np.savez(tmp_path / "net.npz", a=np.ones(3))
-    assert kinds(check("face-verification", tmp_path)) == ["unreadable"]
+
+def whole_weights(path):
+    """Write a small file of the kind that the ending names."""
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    match path.suffix:
+        case ".pth":
+            torch.save({"state_dict": {"fc8.weight": torch.tensor(values)}}, path)
+        case ".pt":  # as older releases wrote
+            torch.save({"fc8.weight": torch.tensor(values)}, path, _use_new_zipfile_serialization=False)
+        case ".mat":
+            savemat(path, {"net": {"layers": values}, "meta": "x"}, do_compression=True)
+        case ".h5":
+            with h5py.File(path, "w") as file:
+                file["fc8/fc8/kernel"] = values
+        case ".safetensors":
+            save_file({"fc8.weight": values}, path)
+        case ".npz":
+            np.savez(path, weight=values)
+    return path
+
+
+KINDS = [".pth", ".pt", ".mat", ".h5", ".safetensors", ".npz"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_are_usable_only_when_whole(tmp_path, kind):
+    path = whole_weights(tmp_path / f"net{kind}")
+    assert check("vgg-face", path).usable
+    whole = path.read_bytes()
+    for length in (len(whole) - 1, len(whole) // 2, 10, 8, 2, 0):
+        path.write_bytes(whole[:length])
+        report = check("vgg-face", path)
+        assert not report.usable, length
+        assert f"is damaged or no {kind} file" in report.findings["message"].iloc[0]
+    path.write_text("the download page asks you to sign in\n" * 50)
+    assert not check("vgg-face", path).usable
+
+
+@pytest.mark.parametrize("kind", [".pth", ".mat", ".npz"])
+def test_a_byte_changed_within_weights_is_noticed(tmp_path, kind):
+    """These kinds keep checksums of what they hold."""
+    path = whole_weights(tmp_path / f"net{kind}")
+    whole = path.read_bytes()
+    values = np.arange(6, dtype=np.float32).tobytes()
+    at = whole.index(values) if values in whole else len(whole) - 6  # .mat is compressed
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    assert not check("vgg-face", path).usable
+
+
+def test_weights_that_would_run_code_or_hold_nothing(tmp_path):
+    path = tmp_path / "net.pth"
+    torch.save({"fc8.weight": print}, path)
+    assert not check("vgg-face", path).usable
+    torch.save({"epoch": 3}, path)
+    assert "holds no numbers" in check("vgg-face", path).findings["message"].iloc[0]
+    path = tmp_path / "net.h5"
+    h5py.File(path, "w").close()
+    assert "holds no numbers" in check("vgg-face", path).findings["message"].iloc[0]
+
+
+def test_one_whole_file_of_weights_is_enough(tmp_path):
+    assert not check("vgg-face", tmp_path).usable
+    (tmp_path / "vgg_face_dag.pth").write_bytes(b"\x80\x02")
+    whole_weights(tmp_path / "net.safetensors")
+    report = check("vgg-face", tmp_path)
+    assert report.usable
+    assert kinds(report) == ["unreadable"]
 
 
 def test_identities(tmp_path, noise):
     import cv2
 
-    for name, seed in (("a/1.png", 1), ("a/2.png", 2), ("b/1.png", 1)):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name, seed in (("a/x/1.png", 1), ("a/2.png", 2), ("b/1.png", 1)):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         cv2.imwrite(str(tmp_path / name), noise(seed))
     (tmp_path / "b" / "2.jpg").write_bytes(b"not an image")
+    (tmp_path / "c").mkdir()
+    cv2.imwrite(str(tmp_path / "c" / "1.png"), noise(3))
     report = check("casia-webface", tmp_path, progress=False)
-    assert kinds(report) == ["counts", "counts", "duplicate", "unreadable"]
-    assert report.counts.set_index("what")["found"].to_dict() == {"identities": 2, "images": 4}
+    assert kinds(report) == ["counts", "counts", "duplicate", "single", "unreadable"]
+    found = report.counts.set_index("what")["found"].to_dict()
+    images = read_identities(tmp_path).images
+    assert (
+        found
+        == {"identities": 3, "images": 5}
+        == {"identities": images["identity"].nunique(), "images": len(images)}
+    )
+    (tmp_path / "a" / "2.png").unlink()
+    (tmp_path / "b" / "2.jpg").unlink()
+    report = check("casia-webface", tmp_path, progress=False)  # one image each: no reader takes that
+    assert not report.usable
+    assert "none has two" in report.findings["message"].iloc[0]
 
 
 def test_videos(tmp_path):
     table = tmp_path / "videos.csv"
-    table.write_text("subject,class,path\na,pain,1.mp4\na,pain,2.mp4\nb,pain,3.mp4\nb,pain,4.mp4\n")
+    table.write_text("subject,class,path\n" + "".join(f"a,pain,{k}.mp4\n" for k in range(1, 6)))
     assert not check("biovid-d", tmp_path).usable
-    for name, content in (("1", b"abc"), ("2", b"abc"), ("3", b"")):
-        (tmp_path / f"{name}.mp4").write_bytes(content)
-    report = check("biovid-d", tmp_path)
-    assert kinds(report) == ["duplicate", "missing", "unreadable"]
+    write_clip(tmp_path / "1.mp4", range(3))
+    shutil.copy(tmp_path / "1.mp4", tmp_path / "2.mp4")
+    (tmp_path / "3.mp4").write_bytes(b"")
+    (tmp_path / "4.mp4").write_text("a text")
+    report = check("biovid-d", tmp_path, progress=False)
+    assert kinds(report) == ["duplicate", "missing", "unreadable", "unreadable"]
+    assert report.counts.set_index("what").loc["readable videos", "found"] == 2
     assert report.usable
+    for k in (1, 2):
+        (tmp_path / f"{k}.mp4").write_text("a text")
+    assert not check("biovid-d", tmp_path, progress=False).usable
+
+
+def test_votes_without_the_known_defects_are_usable(tmp_path, shared):
+    lines = (shared / "real/FERPlus/fer2013new.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "fer2013new.csv").write_text("".join(line for line in lines if ",," not in line))
+    report = check("ferplus", tmp_path, progress=False)
+    assert report.counts.set_index("what").loc["rows without a name", "found"] == 0
+    assert report.usable
+    head = [lines[0], "Training,fer0000000.png,3,3,3,1,0,0,0,0,0,0\n"]
+    (tmp_path / "fer2013new.csv").write_text("".join(head))
+    assert not check("ferplus", tmp_path, progress=False).usable  # nothing that most people agree on
+
+
+def test_a_new_data_set_is_a_reader_and_a_manifest(archive, tmp_path, monkeypatch):
+    """As CONTRIBUTING.md tells: a function, an entry in READERS, a YAML file; no more."""
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    card = yaml.safe_load((manifest_folder() / "unbc.yaml").read_text())
+    card |= {"name": "shoulders", "reader": "shoulders", "counts": {"subjects": 2, "frames": 9}}
+    (folder / "shoulders.yaml").write_text(yaml.safe_dump(card))
+    monkeypatch.setattr("painkit.data.manifests.manifest_folder", lambda: folder)
+    with pytest.raises(PainkitError, match=r"shoulders\.yaml: .*the reader is 'shoulders', not one of unbc"):
+        check("shoulders", archive.root)
+    monkeypatch.setitem(READERS, "shoulders", (__name__, "read_shoulders"))
+    report = check("shoulders", archive.root, progress=False)
+    assert report.usable
+    messages = report.findings[report.findings["kind"] == "counts"]["message"].tolist()
+    assert messages == ["7 frames, the manifest has 9"]
+
+
+def read_shoulders(root):
+    """Takes no option at all."""
+    return load("unbc", root, cache=False, progress=False)

@@ -96,6 +96,14 @@ def test_cached_images_are_reread_when_the_file_changes_or_the_cache_is_cut(tmp_
     assert load("ferplus", tmp_path).images(0)[0, 0] == 7
 
 
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, private_cache):
+    pixels, _ = write(tmp_path)
+    (private_cache / "ferplus").write_text("a file is in the way")
+    with pytest.warns(UserWarning, match="the images could not be cached"):
+        images = load("ferplus", tmp_path)
+    np.testing.assert_array_equal(images.images(0), pixels[0])
+
+
 def test_shares_of_votes(tmp_path):
     write(tmp_path, n=10, blank=())
     shares = load("ferplus", tmp_path).distribution()
