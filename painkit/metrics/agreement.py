@@ -55,7 +55,7 @@ def icc_of_ratings(ratings: ArrayLike, kind: IccKind = "3,1") -> float:
     Returns
     -------
     float
-        At most 1; NaN with fewer than two targets, or where no rater's ratings vary.
+        1 is best; NaN with fewer than two targets, or where no rater's ratings vary.
 
     Raises
     ------
