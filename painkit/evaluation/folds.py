@@ -41,6 +41,9 @@ __all__ = ["Job", "do_fold", "is_done", "model_folder", "read_fold", "read_recor
 
 _RECORD = b"painkit"
 
+# Seeds, numbers of threads and recorded warnings belong to the whole process, so its folds take turns.
+_TURN = threading.Lock()
+
 
 @dataclass(frozen=True)
 class Job:
@@ -107,7 +110,8 @@ def do_fold(job: Job, fold: Fold) -> str | None:
         for left in file.parent.glob(f".{file.stem}-????????.parquet"):
             left.unlink(missing_ok=True)
         try:
-            predictions, record, fitted = _fit_and_predict(job, fold)
+            with _TURN:
+                predictions, record, fitted = _fit_and_predict(job, fold)
             if job.keep_models:
                 _save_model(fitted, model_folder(job.folder, fold.name))
             table = pa.Table.from_pandas(predictions, preserve_index=False)

@@ -21,7 +21,7 @@ def scheduler() -> Iterator[str]:
     # Workers as threads: they listen on TCP all the same, and start at once.
     with LocalCluster(
         n_workers=2,
-        threads_per_worker=1,
+        threads_per_worker=2,
         processes=False,
         protocol="tcp",
         host="127.0.0.1",
@@ -30,18 +30,9 @@ def scheduler() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-class Steady(Tracing):
-    """All its noise from `random_state`: workers that are threads share numpy's global generator."""
-
-    def fit(self, X: list, y: object) -> Steady:
-        super().fit(X, y)
-        self.noise_ = float(self.random_state or 0) / 2**31
-        return self
-
-
 def test_no_cluster_is_a_clear_error(tmp_path: Path) -> None:  # stands before the first use of `scheduler`
     def go(**options: str) -> None:
-        run(Steady(), small_cohort(), leave_one_subject_out(), "vas", tmp_path, progress=False, **options)
+        run(Tracing(), small_cohort(), leave_one_subject_out(), "vas", tmp_path, progress=False, **options)
 
     with pytest.raises(PainkitError, match="no dask scheduler answers at a current client"):
         go(backend="dask")
@@ -61,7 +52,7 @@ def test_a_cluster_gives_the_same_table_and_goes_on_from_files(
 
     def go(out: str, **options: str) -> pd.DataFrame:
         done = run(
-            Steady(), cohort, leave_one_subject_out(), "vas", tmp_path / out, progress=False, **options
+            Tracing(), cohort, leave_one_subject_out(), "vas", tmp_path / out, progress=False, **options
         )
         assert done.info["status"] == "complete"
         return done.predictions
@@ -78,7 +69,7 @@ def test_a_cluster_gives_the_same_table_and_goes_on_from_files(
 def test_a_fold_that_fails_on_the_cluster_is_named(scheduler: str, tmp_path: Path) -> None:
     with pytest.raises(PainkitError, match="fold 001-ab001: AttributeError"):
         run(
-            Steady(delay="long"),  # type: ignore[arg-type]
+            Tracing(delay="long"),  # type: ignore[arg-type]
             small_cohort(),
             leave_one_subject_out(),
             "pspi",  # frames come as a table, which this estimator cannot take

@@ -27,6 +27,7 @@ from painkit.evaluation import (
     subject_k_fold,
 )
 from painkit.metrics import level_0_5
+from painkit.models.deepfacelift import DeepFaceLIFT
 
 LOSO = leave_one_subject_out()
 
@@ -167,6 +168,16 @@ def test_jobs_and_order_do_not_change_a_digit(cohort: Cohort, tmp_path: Path) ->
     other = go(Tracing(), cohort, tmp_path / "one", seed=1)
     assert other.folder != one.folder
     assert not np.isclose(other.predictions["y_pred"], one.predictions["y_pred"]).any()
+
+
+def test_folds_that_share_a_process_do_not_share_their_seeds(cohort: Cohort, tmp_path: Path) -> None:
+    net = DeepFaceLIFT(epochs=2, inner_folds=2, gp_restarts=1)
+    for number, (estimator, target) in enumerate([(net, ("vas", "opi")), (Tracing(), "vas")]):
+        out = tmp_path / str(number)
+        alone = go(estimator, cohort, out / "alone", target=target, threads=1)
+        shared = go(estimator, cohort, out / "shared", target=target, jobs=4, backend="threading", threads=1)
+        pd.testing.assert_frame_equal(shared.predictions, alone.predictions, check_exact=True)
+        assert shared.info["warnings"] == alone.info["warnings"]
 
 
 def test_a_run_leaves_the_global_generator_alone(cohort: Cohort, tmp_path: Path) -> None:
