@@ -9,19 +9,21 @@ import json
 import math
 import os
 import platform
+import sys
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 import painkit
 from painkit.errors import PainkitError
 from painkit.evaluation.samples import Samples
+from painkit.models.code import code_digest
 
-__all__ = ["data_digest", "describe", "digest", "machine", "seeded", "versions"]
+__all__ = ["data_digest", "describe", "digest", "machine", "seeded", "settled", "versions"]
 
 # Parameters that say how a fit is done or shown, not what comes out; `memory` is a cache, as in scikit-learn.
 _NO_EFFECT = frozenset({"memory", "n_jobs", "progress", "verbose"})
@@ -42,8 +44,8 @@ def describe(value: Any, where: str = "estimator") -> Any:
     Raises
     ------
     PainkitError
-        For anything else (a lambda, an open file, a random generator), naming the parameter: a setting that
-        cannot be told from another must not share its results.
+        For anything else (a lambda, a closure, a bound method, an open file, a random generator), naming the
+        parameter: a setting that cannot be told from another must not share its results.
     """
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -67,7 +69,7 @@ def describe(value: Any, where: str = "estimator") -> Any:
     if isinstance(value, pd.DataFrame | pd.Series):
         return {"table": list(value.shape), "sha256": _table_digest(value)}
     if hasattr(value, "get_params") and not isinstance(value, type):
-        given = sorted(value.get_params(deep=False).items())
+        given = sorted(settled(value).get_params(deep=False).items())
         parameters = {k: describe(v, f"{where}.{k}") for k, v in given if k not in _NO_EFFECT}
         return {"class": _name(type(value), where), **_source(type(value)), "parameters": parameters}
     if isinstance(value, type) or inspect.isroutine(value):
@@ -80,11 +82,49 @@ def describe(value: Any, where: str = "estimator") -> Any:
     )
 
 
+def settled(estimator: Any) -> Any:
+    """Put in place of 'auto' the device, and number format, that it means on this machine.
+
+    A run that was begun on a CPU and goes on where there is a GPU must not mix the two.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its `device`, and the `precision` beside it, are looked at; those of nested estimators, too.
+
+    Returns
+    -------
+    estimator
+        A clone, or the estimator itself when nothing is left to the machine.
+
+    Raises
+    ------
+    PainkitError
+        See `painkit.models.acceleration.choose_acceleration`.
+    """
+    given, settings = estimator.get_params(deep=True), {}
+    for name in given:
+        precision = name.removesuffix("device") + "precision"
+        if (name == "device" or name.endswith("__device")) and "auto" in (given[name], given.get(precision)):
+            from painkit.models.acceleration import choose_acceleration  # imports torch: seconds
+
+            chosen = choose_acceleration(str(given[name]), given.get(precision, "float32"))
+            settings[name] = str(chosen.device)
+            if precision in given:
+                settings[precision] = str(chosen.dtype).removeprefix("torch.")
+    return clone(estimator).set_params(**settings) if settings else estimator
+
+
 def _name(thing: Any, where: str) -> str:
-    name = f"{thing.__module__}.{thing.__qualname__}"
-    if "<lambda>" in name:
-        raise PainkitError(f"{where} is a lambda, which has no name to go by", expected="a named function")
-    return name
+    module, name = str(getattr(thing, "__module__", None)), str(thing.__qualname__)
+    found = reduce(lambda at, part: getattr(at, part, None), name.split("."), sys.modules.get(module))
+    # Pickle's rule. A lambda, a closure, a bound method share their name with things that act differently.
+    if found is not thing:
+        raise PainkitError(
+            f"{where} is {thing!r}, which its name {module}.{name} does not lead to",
+            expected="a function or class that can be imported by its name",
+        )
+    return f"{module}.{name}"
 
 
 def _source(thing: Any) -> dict[str, str]:
@@ -127,20 +167,9 @@ def data_digest(found: Samples, fingerprint: str) -> str:
     return content.hexdigest()
 
 
-@cache
-def _code_digest() -> str:
-    """Digest the code that makes predictions of samples: an edited checkout keeps its version number."""
-    root = Path(painkit.__file__).parent
-    content = hashlib.sha256()
-    for part in ("faces", "models"):
-        for path in sorted((root / part).rglob("*.py")):
-            content.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return content.hexdigest()[:16]
-
-
 def versions() -> dict[str, str]:
     """Versions of painkit, of its code, and of the libraries that compute."""
-    found = {"painkit": painkit.__version__, "painkit code": _code_digest()}
+    found = {"painkit": painkit.__version__, "painkit code": code_digest()}
     for library in _LIBRARIES:
         try:
             found[library] = importlib.metadata.version(library)

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from painkit.errors import PainkitError
 from painkit.evaluation.folds import Job, cores, do_fold, is_done, model_folder, read_fold, read_record
-from painkit.evaluation.keys import data_digest, describe, digest, versions
+from painkit.evaluation.keys import data_digest, describe, digest, settled, versions
 from painkit.evaluation.protocols import Fold, Protocol
 from painkit.evaluation.report import Report, about
 from painkit.evaluation.samples import samples
@@ -112,7 +112,8 @@ def run(
         Folds at a time.
     backend : str
         A joblib backend. ``"dask"`` uses the cluster at `scheduler`, or else the current dask client; its
-        workers must see `out`.
+        workers must see `out`. Folds in one process take turns, since they seed its global generators: give
+        dask workers one thread each (``dask worker --nthreads 1 --nworkers N``).
     scheduler : str, optional
         Address of a dask scheduler, ``tcp://host:port``; sets the backend to dask.
     keep_models : bool
@@ -155,7 +156,7 @@ def run(
     folder = Path(out).absolute() / f"{short}-{key[:12]}"
     on_dask = scheduler is not None or backend == "dask"
     job = Job(
-        estimator,
+        settled(estimator),
         found,
         folder,
         seed,

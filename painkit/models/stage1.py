@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tqdm.auto import tqdm
 
 from painkit import __version__
 from painkit.errors import PainkitError
+from painkit.models.code import code_digest
 from painkit.models.landmarks_net import LandmarkNet, Placement
 from painkit.models.persistence import Persistent, read_tensors, write_tensors
 from painkit.models.sequences import check_labels, check_sequences, frame_rows, personal_columns, tracked
@@ -249,7 +251,14 @@ def fit_net(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = LandmarkNet(inputs.shape[1] - 132, targets.shape[1], placement)
-    settings = {"placement": placement, "epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
+    settings = {
+        "placement": placement,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+        "device": str(torch.device(device)),
+    }
     kept = (
         None if memory is None else Path(memory) / f"stage1-{_digest(settings, inputs, targets)}.safetensors"
     )
@@ -283,7 +292,9 @@ def fit_net(
 def _digest(settings: dict[str, Any], *arrays: NDArray[np.float32]) -> str:
     facts = settings | {
         "painkit": __version__,
+        "code": code_digest(),
         "torch": torch.__version__,
+        "skorch": importlib.metadata.version("skorch"),
         "shapes": [a.shape for a in arrays],
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())

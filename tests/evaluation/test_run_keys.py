@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import BaggingRegressor
 from sklearn.linear_model import Ridge
+from sklearn.metrics import mean_absolute_error
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
@@ -21,9 +24,11 @@ from small_cohort import small_cohort
 
 from painkit.errors import PainkitError
 from painkit.evaluation.folds import seed_estimator
-from painkit.evaluation.keys import data_digest, describe, digest, seeded
+from painkit.evaluation.keys import data_digest, describe, digest, seeded, settled
 from painkit.evaluation.protocols import fixed_folds, random_frames, sequence_k_fold, subject_k_fold
 from painkit.evaluation.samples import samples
+from painkit.models import acceleration
+from painkit.models.face_regression import FaceNetRegression
 
 
 def key(estimator: Any) -> str:
@@ -54,11 +59,59 @@ def test_numpy_numbers_are_the_numbers_they_are() -> None:
 
 
 def test_settings_that_cannot_be_told_apart_are_refused() -> None:
-    with pytest.raises(PainkitError, match=r"estimator\.func is a lambda"):
+    with pytest.raises(PainkitError, match=r"estimator\.func is .*<lambda>.* does not lead to"):
         describe(FunctionTransformer(lambda x: x))
     with pytest.raises(PainkitError, match=r"estimator\.random_state is .* a Generator cannot be digested"):
         describe(Ridge(random_state=np.random.default_rng(0)))
     assert describe(FunctionTransformer(np.log1p)) != describe(FunctionTransformer(np.expm1))
+
+
+class Gain:
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+
+    def applied(self, x: Any) -> Any:
+        return self.gain * x
+
+
+def doubled(x: Any) -> Any:
+    return 2 * x
+
+
+def closure(gain: float) -> Any:
+    def applied(x: Any) -> Any:
+        return gain * x
+
+    return applied
+
+
+def test_functions_that_share_a_name_are_refused_and_named_ones_told_apart() -> None:
+    for function in (closure(2), Gain(2).applied, Gain.__init__.__get__(Gain(2))):
+        with pytest.raises(PainkitError, match=r"estimator\.func is .* does not lead to"):
+            describe(FunctionTransformer(function))
+    named = [doubled, np.mean, np.median, np.log1p, Gain.applied, mean_absolute_error, math.sqrt]
+    assert len({key(FunctionTransformer(function)) for function in named}) == len(named)
+
+
+@pytest.mark.parametrize("outer", [lambda net: net, make_pipeline])
+def test_auto_is_the_device_and_number_format_of_this_machine(
+    outer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(**given: Any) -> Any:
+        return outer(FaceNetRegression(store="store", **given))
+
+    at_home = acceleration.choose_acceleration()
+    number = str(at_home.dtype).removeprefix("torch.")
+    assert key(made()) == key(made(device=str(at_home.device), precision=number))
+    keys = {key(made())}
+    for there in (torch.bfloat16, torch.float16):
+        elsewhere = acceleration.Acceleration(torch.device("cuda"), there)
+        monkeypatch.setattr(acceleration, "choose_acceleration", lambda *_, to=elsewhere: to)
+        keys.add(key(made()))
+    assert len(keys) == 3
+    # What is run is what the key says, wherever a worker runs it.
+    settings = settled(made()).get_params(deep=True).items()
+    assert {v for k, v in settings if k.endswith(("device", "precision"))} == {"cuda", "float16"}
 
 
 def test_own_code_is_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

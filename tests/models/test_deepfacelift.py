@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from synthetic_sequences import make_sequences
 
+import painkit
 from painkit.errors import PainkitError
+from painkit.models import stage1
+from painkit.models.code import code_digest
 from painkit.models.deepfacelift import DeepFaceLIFT
 from painkit.models.mean_voting import MeanVoting
 
@@ -98,7 +102,15 @@ def test_one_stage_1_fit_serves_several_settings(data, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"epochs": 3}, {"lr": 2e-3}, {"random_state": 5}, {"batch_size": 50}, {"labels": ("vas",)}]
+    "change",
+    [
+        {"epochs": 3},
+        {"lr": 2e-3},
+        {"random_state": 5},
+        {"batch_size": 50},
+        {"labels": ("vas",)},
+        {"device": "cpu:0"},
+    ],
 )
 def test_a_changed_setting_never_reuses_a_stale_network(data, tmp_path: Path, change):
     X, y, _ = data
@@ -107,6 +119,22 @@ def test_a_changed_setting_never_reuses_a_stale_network(data, tmp_path: Path, ch
     target = y[:, 0] if "labels" in change else y
     MeanVoting(**shared | change).fit(X, target)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("edited", ["models/losses.py", "faces/alignment.py"])
+def test_edited_code_never_reuses_a_stale_network(data, tmp_path: Path, monkeypatch, edited):
+    X, y, _ = data
+    package = tmp_path / "painkit"
+    for part in ("faces", "models"):
+        shutil.copytree(Path(painkit.__file__).parent / part, package / part)
+    # The checkout may itself be edited while the tests run: the copy is what is looked at.
+    monkeypatch.setattr(stage1, "code_digest", lambda: code_digest.__wrapped__(package))
+    memory = tmp_path / "memory"
+    for expected in (1, 1, 2):
+        if expected == 2:
+            (package / edited).write_text((package / edited).read_text() + "# edited\n")
+        MeanVoting(epochs=1, memory=memory, random_state=0).fit(X, y)
+        assert len(list(memory.iterdir())) == expected
 
 
 def test_cross_fitted_statistics_are_those_of_networks_that_never_saw_the_subject(data):
