@@ -83,7 +83,8 @@ class Video:
                 packets = [(p.pts, p.dts) for p in container.demux(stream) if p.pts is not None and p.size]
                 stamps = sorted({shown for shown, _ in packets})
                 decoding = [decoded for _, decoded in packets if decoded is not None]
-                # Where decoding starts at 0, a first picture shown later waits for others, none is missing.
+                # Where decoding starts at 0, a first picture shown later waits for others to be decoded. A gap
+                # of just that length looks the same.
                 timed = container.format.name not in ("mpegts", "mpeg") and 0 not in decoding[:1]
                 start = stream.start_time or 0 if timed and len(stamps) > 1 else 0
                 announced, self.size = stream.frames, (stream.height, stream.width)
@@ -98,7 +99,7 @@ class Video:
         self.rate = float(1 / (self._step * time_base)) if pts.size > 1 else float("nan")
         before = round(start / self._step)
         # The time stamp of frame 0.
-        self._first = int(pts[0]) - before * self._step
+        self._first: float = int(pts[0]) - before * self._step
         self._pts = dict(zip(self._number(pts).tolist(), stamps, strict=True))
         n = int(max(max(self._pts) + 1, before + announced))
         self.missing = np.setdiff1d(np.arange(n), np.fromiter(self._pts, dtype=np.int64))
@@ -108,7 +109,8 @@ class Video:
         self._next = 0
 
     def _number(self, pts: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.rint((pts - self._first) / self._step).astype(np.int64)
+        number: NDArray[np.int64] = np.rint((pts - self._first) / self._step).astype(np.int64)
+        return number
 
     def __len__(self) -> int:
         """Count frames, missing ones included."""
@@ -255,6 +257,6 @@ def clip_frames(cohort: Cohort, jobs: int = 2) -> pd.DataFrame:
         found = np.fromiter(pool.map(length, clips["video"]), dtype=np.int64, count=len(clips))
     n = np.maximum(found, clips["n_frames"].fillna(0).to_numpy(dtype=np.int64))
     columns = ["subject", "sequence", "video", "class"]
-    frames = clips.loc[clips.index.repeat(n), columns].reset_index(drop=True)
-    frames.insert(2, "frame", np.concatenate([np.arange(k) for k in n]))
+    frames = clips[columns].iloc[np.repeat(np.arange(len(clips)), n)].reset_index(drop=True)
+    frames.insert(2, "frame", frames.groupby("video").cumcount())
     return frames

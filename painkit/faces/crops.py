@@ -106,33 +106,34 @@ class FaceCrop:
         ----------
         image : (H, W, 3) uint8 array, RGB
         landmarks : (66, 2) or (68, 2) array, pixels, optional
-            NaN counts as absent. There is no face when fewer than half of all points, or of the five
-            alignment points, lie in the image. An image of the aligned crop's size without landmarks is taken
-            for an aligned crop.
+            NaN counts as absent. A face partly out of view counts as none: all five alignment points, and
+            half of all landmarks, must lie in the image. What else of the crop lies outside is black. An
+            image of the aligned crop's size without landmarks is taken for an aligned crop.
 
         Returns
         -------
         (height, width, 3) uint8 array, or None when there is no face
         """
-        matrix: Floats | None = None
         if landmarks is not None and np.isfinite(landmarks).all():
-            if not _on_image(landmarks, image) or not _on_image(alignment.five_points(landmarks), image):
+            if _share_inside(landmarks, image) < 0.5:
                 return None
-            matrix = self.transform(landmarks)
+            points, matrix = alignment.five_points(landmarks), self.transform(landmarks)
         elif self.kind == "aligned" and image.shape[:2] == self.size:
             return image.copy()
         elif self.detect and (box := detect_face(image)) is not None:
+            points = points_from_box(box)
             matrix = (
-                alignment.similarity_transform(points_from_box(box))
+                alignment.similarity_transform(points)
                 if self.kind == "aligned"
                 else alignment.box_transform(alignment.square_box(box, self.grow), self.side)
             )
-        if matrix is None or not np.isfinite(matrix).all():
+        else:
+            return None
+        if _share_inside(points, image) < 1 or not np.isfinite(matrix).all():
             return None
         return warp(image, matrix, self.size)
 
 
-def _on_image(points: NDArray[np.floating], image: Image) -> bool:
-    """At least half of the points lie in the image."""
+def _share_inside(points: NDArray[np.floating], image: Image) -> float:
     inside = (points >= -0.5).all(axis=-1) & (points < np.array(image.shape[1::-1]) - 0.5).all(axis=-1)
-    return bool(inside.mean() >= 0.5)
+    return float(inside.mean())

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from filelock import FileLock
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from painkit.data.video import VideoFrames
 from painkit.errors import PainkitError
 from painkit.faces.crops import FaceCrop
 from painkit.files import write_atomically
@@ -24,10 +26,10 @@ from painkit.files import write_atomically
 if TYPE_CHECKING:
     from painkit.data import Cohort
 
-__all__ = ["FrameStore", "build_frame_store", "cohort_store"]
+__all__ = ["FrameStore", "build_frame_store", "clip_store", "cohort_store"]
 
 NOT_REQUESTED, STORED, NO_FACE, UNREADABLE = 0, 1, 2, 3
-_VERSION = 1
+_VERSION = 2
 _CHUNK = 256
 
 
@@ -159,6 +161,8 @@ def build_frame_store(
     content: str,
     crop: FaceCrop | None = None,
     rows: ArrayLike | None = None,
+    no_face: NDArray[np.bool_] | None = None,
+    together: NDArray[np.intp] | None = None,
     jobs: int = 2,
     progress: bool = True,
     simulated: bool = False,
@@ -182,6 +186,10 @@ def build_frame_store(
         Default: the aligned 112x96 crop.
     rows : array of int, optional
         Only these frames; the others are marked as not requested.
+    no_face : (n,) bool array, optional
+        Frames known to show no face, such as black ones. They are marked so and not read.
+    together : (n,) int array, optional
+        Neighbours of equal number are read in turn by one thread, as suits the frames of one video.
     jobs : int
         Threads. Decoding and warping release Python's lock.
     progress : bool
@@ -199,13 +207,26 @@ def build_frame_store(
     wanted = np.arange(n) if rows is None else np.unique(np.asarray(rows, dtype=np.intp))
     if wanted.size and (wanted[0] < 0 or wanted[-1] >= n):
         raise PainkitError(f"rows {wanted[0]} to {wanted[-1]} requested of {n} frames")
+
+    def cut(row: int) -> tuple[int, NDArray[np.uint8] | None]:
+        if no_face is not None and no_face[row]:
+            return NO_FACE, None
+        try:
+            image = read(row)
+        except PainkitError:
+            return UNREADABLE, None
+        found = crop(image, None if points is None else points[row])
+        return (NO_FACE, None) if found is None else (STORED, found)
+
     digest = hashlib.sha256(repr((_VERSION, content, crop, n)).encode() + wanted.tobytes())
     key = digest.hexdigest()[:20]
     place = Path(folder) / key
     place.mkdir(parents=True, exist_ok=True)
     with FileLock(place / ".lock"):
         if not (place / "store.json").is_file():
-            _fill(place, read, points, crop, n, wanted, jobs, progress)
+            _allocate(place / "crops.npy", (n, *crop.size, 3))
+            _allocate(place / "status.npy", (n,))
+            _fill(place, cut, wanted, together, max(1, jobs), progress)
             status = np.load(place / "status.npy", mmap_mode="r")
             description = {
                 "key": key,
@@ -233,22 +254,51 @@ def cohort_store(
     Frames without an image are not requested; black frames count as frames without a face. See
     `build_frame_store` for the parameters.
     """
-    frames = cohort.frames
-    have = frames["image"].notna().to_numpy()
-    requested = np.flatnonzero(have) if rows is None else np.asarray(rows, dtype=np.intp)
-    landmarks = cohort.landmarks
-    if frames["black"].any():
-        black = frames["black"].to_numpy(dtype=bool)
-        requested = np.setdiff1d(requested, np.flatnonzero(black & ~have))
-        landmarks = landmarks.copy()
-        landmarks[black] = np.nan
+    have = cohort.frames["image"].notna().to_numpy()
+    requested = np.arange(have.size) if rows is None else np.asarray(rows, dtype=np.intp)
     return build_frame_store(
         cohort.image,
-        landmarks,
+        cohort.landmarks,
         folder,
         content=cohort.fingerprint,
         crop=crop,
         rows=requested[have[requested]],
+        no_face=cohort.frames["black"].to_numpy(dtype=bool),
+        jobs=jobs,
+        progress=progress,
+        simulated=cohort.simulated,
+    )
+
+
+def clip_store(
+    cohort: Cohort,
+    frames: pd.DataFrame,
+    folder: Path | str,
+    *,
+    crop: FaceCrop | None = None,
+    jobs: int = 2,
+    progress: bool = True,
+) -> FrameStore:
+    """Frame store of a cohort of video clips, such as BioVid's; row i of the store is row i of `frames`.
+
+    Frames that are missing from their clip, or damaged, count as unreadable.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    frames : DataFrame with video, frame
+        As from `clip_frames`, or some of its rows; sorted as there, each picture is decoded once.
+    folder, crop, jobs, progress
+        See `build_frame_store`. Clips have no landmarks, so by default a detector looks for the face.
+    """
+    read = VideoFrames(cohort.root, frames["video"].tolist(), frames["frame"].tolist())
+    return build_frame_store(
+        read,
+        len(frames),
+        folder,
+        content=read.fingerprint,
+        crop=FaceCrop(detect=True) if crop is None else crop,
+        together=np.asarray(frames.groupby("video").ngroup(), dtype=np.intp),
         jobs=jobs,
         progress=progress,
         simulated=cohort.simulated,
@@ -257,45 +307,67 @@ def cohort_store(
 
 def _fill(
     place: Path,
-    read: Callable[[int], NDArray[np.uint8]],
-    landmarks: NDArray[np.floating] | None,
-    crop: FaceCrop,
-    n: int,
+    cut: Callable[[int], tuple[int, NDArray[np.uint8] | None]],
     wanted: NDArray[np.intp],
+    together: NDArray[np.intp] | None,
     jobs: int,
     progress: bool,
 ) -> None:
     """Make the crops that are still missing, chunk by chunk."""
-    _allocate(place / "crops.npy", (n, *crop.size, 3))
-    _allocate(place / "status.npy", (n,))
-
-    def one(row: int) -> tuple[int, NDArray[np.uint8] | None]:
-        try:
-            image = read(row)
-        except PainkitError:
-            return UNREADABLE, None
-        cut = crop(image, None if landmarks is None else landmarks[row])
-        return (NO_FACE, None) if cut is None else (STORED, cut)
-
     pending = wanted[np.load(place / "status.npy")[wanted] == NOT_REQUESTED]
     bar = tqdm(total=wanted.size, initial=wanted.size - pending.size, desc="face crops", disable=not progress)
-    with bar, ThreadPoolExecutor(max(1, jobs)) as pool:
-        for chunk in _chunks(pending):
-            results = list(pool.map(one, chunk.tolist()))
+    with bar, ThreadPoolExecutor(jobs) as pool:
+        for chunk in _chunks(_units(pending, together), jobs * _CHUNK):
             # Mapped anew for every chunk, so that written pages do not pile up in this process. Crops reach
             # the disk before the marks that say they are there: a kill in between repeats a chunk, no more.
             with _mapped(place / "crops.npy") as crops:
-                for row, (_, cut) in zip(chunk, results, strict=True):
-                    if cut is not None:
-                        crops[row] = cut
+                codes = list(pool.map(partial(_store, cut, crops), chunk))
             with _mapped(place / "status.npy") as status:
-                status[chunk] = [code for code, _ in results]
-            bar.update(chunk.size)
+                status[np.concatenate(chunk)] = np.concatenate(codes)
+            bar.update(sum(map(len, chunk)))
 
 
-def _chunks(rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    for start in range(0, rows.size, _CHUNK):
-        yield rows[start : start + _CHUNK]
+def _store(
+    cut: Callable[[int], tuple[int, NDArray[np.uint8] | None]],
+    crops: NDArray[np.uint8],
+    rows: NDArray[np.intp],
+) -> list[int]:
+    """Write the crops of some rows and tell what became of each."""
+    codes = []
+    for row in rows.tolist():
+        code, crop = cut(row)
+        if crop is not None:
+            crops[row] = crop
+        codes.append(code)
+    return codes
+
+
+def _units(rows: NDArray[np.intp], together: NDArray[np.intp] | None) -> Iterator[NDArray[np.intp]]:
+    """Split rows into what one thread reads in turn: single rows, or up to `_CHUNK` that belong together."""
+    start = 0
+    for stop in range(1, rows.size + 1):
+        if (
+            stop == rows.size
+            or stop - start == _CHUNK
+            or together is None
+            or together[rows[stop]] != together[rows[start]]
+        ):
+            yield rows[start:stop]
+            start = stop
+
+
+def _chunks(units: Iterable[NDArray[np.intp]], size: int) -> Iterator[list[NDArray[np.intp]]]:
+    """Gather units until they hold `size` rows."""
+    chunk: list[NDArray[np.intp]] = []
+    held = 0
+    for unit in units:
+        chunk.append(unit)
+        held += unit.size
+        if held >= size:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
 
 
 @contextlib.contextmanager

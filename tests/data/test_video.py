@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from clip_files import write_clip
+from clip_files import number_of, write_clip
 
-from painkit.data.video import Video, VideoFrames
+from painkit.data.cohort import Cohort
+from painkit.data.video import Video, VideoFrames, clip_frames
 from painkit.errors import PainkitError
 
 N = 138  # BioVid: 5.5 s at 25 frames/s
-
-
-def number_of(picture: np.ndarray) -> int:
-    values = picture[40:56, :, 1].reshape(16, 8, 16)[:, :, 4:12].mean(axis=(0, 2))
-    return int(sum(1 << k for k in range(8) if values[k] > 120))
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +49,28 @@ def test_missing_frames_keep_the_numbering(tmp_path: Path) -> None:
     assert [number_of(video[i]) for i in (4, 7, 39, 41, 59)] == [4, 7, 39, 41, 59]
     with pytest.raises(PainkitError, match="frame 5 is missing"):
         video[5]
+
+
+@pytest.mark.parametrize("name", ["late.mp4", "late.mkv"])
+@pytest.mark.parametrize("first", [1, 5])
+def test_frames_missing_at_the_start_keep_the_numbering(name: str, first: int, tmp_path: Path) -> None:
+    write_clip(tmp_path / name, range(first, 40))
+    video = Video(tmp_path / name)
+    assert len(video) == 40
+    assert video.missing.tolist() == list(range(first))
+    assert [number_of(video[i]) for i in (39, first, 20)] == [39, first, 20]
+    with pytest.raises(PainkitError, match="frame 0 is missing"):
+        video[0]
+
+
+@pytest.mark.parametrize(("name", "options"), [("x.mp4", {"use_editlist": "0"}), ("x.ts", {}), ("x.avi", {})])
+def test_a_whole_clip_whose_first_stamp_is_late_misses_nothing(
+    name: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    """Such files shift all stamps by the time that decoding takes, or start their clock anywhere."""
+    write_clip(tmp_path / name, range(40), options=options)
+    video = Video(tmp_path / name)
+    assert (len(video), video.missing.size) == (40, 0)
 
 
 def test_numbers_outside_the_clip_are_refused(clip: Path) -> None:
@@ -112,3 +132,29 @@ def test_frames_of_many_videos_as_one_collection(clip: Path, tmp_path: Path) -> 
     assert VideoFrames(tmp_path, videos, [1, *numbers[1:]]).fingerprint != before
     write_clip(tmp_path / "b.mp4", range(21))
     assert frames.fingerprint != before
+
+
+def clips(root: Path, videos: list[str], n_frames: list[int | None]) -> Cohort:
+    sequences = pd.DataFrame({"subject": "s", "sequence": videos, "video": videos, "class": "PA4"})
+    sequences["n_frames"] = pd.array(n_frames, dtype="Int64")
+    none = pd.DataFrame()
+    return Cohort("biovid", root, True, none, sequences, none, np.empty((0, 66, 2), np.float32), none, "x")
+
+
+def test_frames_of_a_cohort_of_clips_are_listed_with_those_that_miss(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", range(6))
+    write_clip(tmp_path / "b.mp4", [3, 4, 5, 6, 8])
+    (tmp_path / "d.mp4").write_text("no video")
+    # a is told to be longer than it is, of b the header counts pictures, c and d cannot be opened.
+    frames = clip_frames(clips(tmp_path, ["a.mp4", "b.mp4", "c.mp4", "d.mp4"], [8, 5, 4, None]))
+    assert frames.columns.tolist() == ["subject", "sequence", "frame", "video", "class"]
+    listed = {video: rows["frame"].tolist() for video, rows in frames.groupby("video")}
+    assert listed == {
+        "a.mp4": list(range(8)),
+        "b.mp4": list(range(9)),
+        "c.mp4": list(range(4)),
+        "d.mp4": [0],
+    }
+    cohort = clips(tmp_path, ["a.mp4"], [8])
+    with pytest.raises(PainkitError, match="has no videos"):
+        clip_frames(replace(cohort, sequences=cohort.sequences.drop(columns="video")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -157,6 +158,33 @@ def test_landmarks_outside_the_image_are_no_face(shift: tuple[float, float]) -> 
     assert FaceCrop()(image, landmarks) is not None
     assert FaceCrop()(image, landmarks + shift) is None
     assert FaceCrop("box")(image, landmarks + shift) is None
+
+
+@pytest.mark.parametrize("corner", ["left", "right", "top", "bottom"])
+@pytest.mark.parametrize("kind", ["aligned", "box"])
+def test_a_face_half_out_of_view_is_no_face(corner: str, kind: Literal["aligned", "box"]) -> None:
+    """The image ends just before, or just beyond, the outermost of the five points."""
+    image = np.full((240, 320, 3), 128, np.uint8)
+    landmarks = face_of_template(similarity(0, 1, 80, 60))
+    five = five_points(landmarks)
+    axis = 0 if corner in ("left", "right") else 1
+    edge = -0.5 if corner in ("left", "top") else image.shape[1 - axis] - 0.5
+    outermost = five[:, axis].min() if edge < 0 else five[:, axis].max()
+    shift = np.zeros(2)
+    inwards = 1 if edge < 0 else -1
+    shift[axis] = edge - outermost + 0.1 * inwards
+    inside = FaceCrop(kind)(image, landmarks + shift)
+    assert inside is not None
+    assert (inside == 128).mean() > 0.5
+    shift[axis] -= 0.2 * inwards
+    assert FaceCrop(kind)(image, landmarks + shift) is None
+
+
+def test_a_face_whose_eyes_are_far_out_is_no_face() -> None:
+    image = np.full((240, 320, 3), 128, np.uint8)
+    landmarks = face_of_template(similarity(0, 1, 80, 60))
+    landmarks[36:48] = -500
+    assert FaceCrop()(image, landmarks) is None
 
 
 def test_absent_or_degenerate_landmarks_are_no_face() -> None:
