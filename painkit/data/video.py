@@ -83,8 +83,8 @@ class Video:
                 packets = [(p.pts, p.dts) for p in container.demux(stream) if p.pts is not None and p.size]
                 stamps = sorted({shown for shown, _ in packets})
                 decoding = [decoded for _, decoded in packets if decoded is not None]
-                # Where decoding starts at 0, a first picture shown later waits for others to be decoded. A gap
-                # of just that length looks the same.
+                # Where decoding starts at 0, a first picture shown later has waited for others to be decoded;
+                # a gap of just that length looks the same.
                 timed = container.format.name not in ("mpegts", "mpeg") and 0 not in decoding[:1]
                 start = stream.start_time or 0 if timed and len(stamps) > 1 else 0
                 announced, self.size = stream.frames, (stream.height, stream.width)
