@@ -14,7 +14,14 @@ from tqdm import tqdm
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.csv_table import read_csv, refuse_empty
 from painkit.data.marker import simulation_notes
-from painkit.data.tables import Finding, empty_frames, findings_table, subjects_table, unreadable
+from painkit.data.tables import (
+    LABEL_SCALES,
+    Finding,
+    empty_frames,
+    findings_table,
+    subjects_table,
+    unreadable,
+)
 from painkit.data.tree import existing_folder, undoubled
 from painkit.data.video import announced_frames
 from painkit.errors import PainkitError
@@ -191,10 +198,7 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
             "subject": index["subject_name"],
             "sequence": index["sample_name"],
             "n_frames": pd.NA,
-            "vas": np.nan,
-            "opi": np.nan,
-            "aff": np.nan,
-            "sen": np.nan,
+            **dict.fromkeys(LABEL_SCALES, np.nan),
             "class": index["class_name"],
             "class_id": index["class_id"].astype(int),
             "video": inside + "/" + index["subject_name"] + "/" + index["sample_name"] + ".mp4",
@@ -220,10 +224,7 @@ def _part_d(path: Path) -> pd.DataFrame:
             "subject": index["subject"],
             "sequence": index["path"].str.replace(r"\.[^./\\]*$", "", regex=True),
             "n_frames": pd.NA,
-            "vas": np.nan,
-            "opi": np.nan,
-            "aff": np.nan,
-            "sen": np.nan,
+            **dict.fromkeys(LABEL_SCALES, np.nan),
             "class": index["class"],
             "video": index["path"],
         }

@@ -16,6 +16,7 @@ from painkit.data.csv_table import refuse_empty
 from painkit.data.tables import (
     ACTION_UNITS,
     INNER_MOUTH_CORNERS,
+    LABEL_SCALES,
     Finding,
     findings_table,
     subjects_table,
@@ -230,7 +231,7 @@ def recordings_to_cohort(
             "subject": pd.Series([part.subject for part in parts], dtype="str"),
             "sequence": pd.Series([part.sequence for part in parts], dtype="str"),
             "n_frames": lengths,
-            **{label: np.full(len(parts), np.nan) for label in ("vas", "opi", "aff", "sen")},
+            **dict.fromkeys(LABEL_SCALES, np.nan),
         }
     )
     return Cohort(

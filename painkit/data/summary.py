@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from painkit.data.tables import LABEL_SCALES, PSPI_SCALE
+
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort
 
 __all__ = ["CohortSummary", "summarize"]
-
-_SCALES = {"vas": "VAS, 0-10", "opi": "OPI, 0-5", "aff": "AFF, 0-15", "sen": "SEN, 0-15"}
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,27 @@ def summarize(cohort: Cohort) -> CohortSummary:
         facts["Landmarks"] = f"{n - lost:,} frames tracked, {lost:,} not (NaN)"
         facts["Images"] = f"{int(frames['image'].notna().sum()):,} of {n:,} frames"
         coded = frames["pspi"].dropna()
-        facts["PSPI, 0-16"] = (
+        facts[_scale("pspi", *PSPI_SCALE)] = (
             f"{len(coded):,} frames labelled, mean {coded.mean():.3f}, {100 * (coded == 0).mean():.1f} % zero"
             if len(coded)
             else "no frame labelled"
         )
     else:
         facts["Frames"] = "not on disk as single files"
-    for column, scale in _SCALES.items():
+    for column, ends in LABEL_SCALES.items():
         known = sequences[column].dropna()
         if len(known):
-            facts[scale] = f"{len(known):,} of {len(sequences):,} sequences labelled, mean {known.mean():.3f}"
+            facts[_scale(column, *ends)] = (
+                f"{len(known):,} of {len(sequences):,} sequences labelled, mean {known.mean():.3f}"
+            )
     kinds = cohort.findings["kind"].value_counts()
     facts["Findings"] = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()) or "none"
     facts["Fingerprint"] = cohort.fingerprint
     return CohortSummary(title, facts, cohort.notes)
+
+
+def _scale(label: str, low: int, high: int) -> str:
+    return f"{label.upper()}, {low}-{high}"
 
 
 def _with_counts(table: pd.DataFrame, column: str) -> str:

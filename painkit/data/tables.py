@@ -15,6 +15,8 @@ __all__ = [
     "ACTION_UNITS",
     "FINDING_COLUMNS",
     "INNER_MOUTH_CORNERS",
+    "LABEL_SCALES",
+    "PSPI_SCALE",
     "Finding",
     "empty_frames",
     "findings_table",
@@ -25,6 +27,11 @@ __all__ = [
 
 #: Action units coded in UNBC-McMaster; other readers add columns for further units.
 ACTION_UNITS = (4, 6, 7, 9, 10, 12, 15, 20, 25, 26, 27, 43, 50)
+
+#: Lowest and highest PSPI of a frame.
+PSPI_SCALE = (0, 16)
+#: Labels of a sequence: lowest and highest value. OPI is called OPR in the archive.
+LABEL_SCALES = {"vas": (0, 10), "opi": (0, 5), "aff": (0, 15), "sen": (0, 15)}
 
 #: Points of the 68-point iBUG scheme that the 66-point scheme of the archive lacks.
 INNER_MOUTH_CORNERS = (60, 64)

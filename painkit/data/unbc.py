@@ -27,19 +27,25 @@ from painkit.data.cohort import Cohort, content_digest
 from painkit.data.images import black_among
 from painkit.data.marker import simulation_notes
 from painkit.data.subjects import read_subjects
-from painkit.data.tables import ACTION_UNITS, Finding, findings_table, prkachin_solomon, unreadable
+from painkit.data.tables import (
+    ACTION_UNITS,
+    LABEL_SCALES,
+    Finding,
+    findings_table,
+    prkachin_solomon,
+    unreadable,
+)
 from painkit.data.tree import Listing, existing_folder, list_files, listing_digest, undoubled
 from painkit.data.unbc_sequence import KINDS, SequenceData, read_sequence
 from painkit.errors import PainkitError
 
-__all__ = ["SCALES", "SEQUENCE_NAME", "read_unbc"]
+__all__ = ["SEQUENCE_NAME", "read_unbc"]
 
-#: Folder of a sequence label: column, lowest and highest value. OPR is what the papers call OPI.
-SCALES = {"VAS": ("vas", 0, 10), "OPR": ("opi", 0, 5), "AFF": ("aff", 0, 15), "SEN": ("sen", 0, 15)}
 SEQUENCE_NAME = re.compile(
     r"[a-z]{2}\d{3}t(?P<test>[12])(?P<movement>aa|ae|af|ai)(?P<side>aff|unaff)", re.ASCII
 )
 
+_LABELS = {"VAS": "vas", "OPR": "opi", "AFF": "aff", "SEN": "sen"}  # folder -> column
 _MOVEMENTS = {"aa": "abduction", "ae": "external rotation", "af": "flexion", "ai": "internal rotation"}
 _PARENTS = {"PSPI": "Frame_Labels", "FACS": "Frame_Labels", "landmarks": "AAM_landmarks", "images": "Images"}
 _MANY = 50  # sequences that are worth a process of their own
@@ -98,7 +104,7 @@ def _folders(root: Path) -> dict[str, Path]:
     if not any(found.values()):
         raise PainkitError("is not a copy of UNBC-McMaster", where=root, expected=f"a folder with {_HOLDS}")
     base = undoubled(root, "Sequence_Labels")
-    found |= {kind: base and undoubled(base, kind) for kind in SCALES}
+    found |= {kind: base and undoubled(base, kind) for kind in _LABELS}
     return {kind: path for kind, path in found.items() if path is not None}
 
 
@@ -127,7 +133,7 @@ class _Reading:
                 where=self.root,
                 expected="folders SUBJECT/SEQUENCE with a file for each frame",
             )
-        for kind in (*KINDS, *SCALES):
+        for kind in (*KINDS, *_LABELS):
             if kind not in self.folders:
                 self.findings.append(
                     ("missing", None, None, None, None, f"this copy has no folder of {kind}")
@@ -272,8 +278,8 @@ class _Reading:
         """Count frames, read the sequence labels, and read test, movement and side from the name."""
         table = frames.groupby(["subject", "sequence"], sort=False).size().rename("n_frames").reset_index()
         keys = list(zip(table["subject"], table["sequence"], strict=True))
-        for kind, (column, low, high) in SCALES.items():
-            table[column] = list(self._labels(kind, keys, low, high))
+        for kind, column in _LABELS.items():
+            table[column] = list(self._labels(kind, keys, *LABEL_SCALES[column]))
         matches = [SEQUENCE_NAME.fullmatch(sequence) for _, sequence in keys]
         table["test"] = pd.array([int(m["test"]) if m else None for m in matches], dtype="Int64")
         table["movement"] = pd.Series(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from painkit.data import text
-from painkit.data.tables import Finding, unreadable
+from painkit.data.tables import PSPI_SCALE, Finding, unreadable
 from painkit.data.tree import Entry
 from painkit.errors import PainkitError
 
@@ -184,11 +184,11 @@ def _note_absent(
 
 
 def _number(content: bytes, path: str) -> float:
-    return text.parse_number(content, 0, 16, path)
+    return text.parse_number(content, *PSPI_SCALE, path)
 
 
 def _numbers(contents: list[bytes]) -> NDArray[np.float64] | None:
-    return text.stack_numbers(contents, 0, 16)
+    return text.stack_numbers(contents, *PSPI_SCALE)
 
 
 def _units(contents: list[bytes]) -> list[dict[int, float]] | None:

@@ -20,7 +20,7 @@ from painkit.data import READERS, load
 from painkit.data.check import check
 from painkit.data.identities import read_identities
 from painkit.data.manifests import manifest, manifest_folder, manifests, read_manifest
-from painkit.data.unbc import SCALES
+from painkit.data.tables import LABEL_SCALES, PSPI_SCALE
 from painkit.errors import PainkitError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,8 +34,8 @@ def test_a_card_for_everything_the_papers_use():
     }  # fmt: skip
     unbc = manifest("unbc")
     assert unbc.counts == {"subjects": 25, "sequences": 200, "frames": 48_398, "black frames": 7}
-    for column, low, high in SCALES.values():
-        assert (unbc.scales[column].low, unbc.scales[column].high) == (low, high)
+    for column, ends in {"pspi": PSPI_SCALE, **LABEL_SCALES}.items():
+        assert (unbc.scales[column].low, unbc.scales[column].high) == ends
 
 
 def test_counts_agree_with_the_specification(shared):

@@ -39,6 +39,7 @@ from painkit.data.simulated.regions import SHORTCUT_REGION
 from painkit.data.simulated.simulation import _sequences
 from painkit.data.simulated.writer import fill_folder, write_sequence
 from painkit.errors import PainkitError
+from painkit.metrics.pain import level_0_5
 
 NAME = re.compile(r"^[a-z]{2}\d{3}t[12](aa|ae|af|ai)(aff|unaff)$")
 CODES = {4, 6, 7, 9, 10, 12, 15, 20, 25, 26, 27, 43, 50}
@@ -80,6 +81,7 @@ def test_counts_are_those_of_the_archive(full, shared):
     assert frames["black"].sum() == 7
     assert frames[frames["black"]]["sequence"].unique().tolist() == ["tv095t2aeunaff"]
     assert np.bincount(frames["pspi"]).tolist() == list(facts["pspi_histogram"].values())
+    assert frames["level"].tolist() == level_0_5(frames["pspi"]).tolist()
     seen = frames[~frames["black"]]
     assert [s["subject"] for s in facts["subjects"]] == sorted(seen["subject"].unique())
     for s in facts["subjects"]:
@@ -428,6 +430,9 @@ def test_default_root_is_where_caches_are_kept(monkeypatch):
     assert default_root("smoke").parent == Path("/xdg/painkit/simulated")
     monkeypatch.setenv("PAINKIT_CACHE", "/mine")
     assert default_root("smoke").parent == Path("/mine/simulated")
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("PAINKIT_CACHE", "~/mine")
+    assert default_root("smoke").parent == Path("/home/me/mine/simulated")
     roots = {
         default_root(p, i, s, c)
         for p in ("demo", "full")

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -368,12 +370,6 @@ def test_unreadable_file_is_a_finding(archive):
     assert np.isnan(cohort.frames["pspi"].iloc[4])
 
 
-def test_no_warning_and_threads_agree(archive):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert read(archive, jobs=1).fingerprint == read(archive, jobs=4).fingerprint
-
-
 def test_unknown_reader_and_option(archive):
     with pytest.raises(PainkitError, match="no reader is called 'ubnc'"):
         load("ubnc", archive.root)
@@ -381,11 +377,26 @@ def test_unknown_reader_and_option(archive):
         load("unbc", archive.root, landmark=True)
 
 
-def test_processes_read_what_one_process_reads(tmp_path, monkeypatch):
+def test_threads_and_processes_read_what_one_of_each_reads(tmp_path, monkeypatch):
+    """Files by processes, images that may be black by threads; no warning of forking either."""
+    pools = []
+
+    class Pool(ProcessPoolExecutor):
+        def __init__(self, *args, **options):
+            pools.append(args)
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr("painkit.data.unbc.ProcessPoolExecutor", Pool)
     monkeypatch.setattr("painkit.data.unbc._MANY", 1)  # the smallest copy shared out
-    simulate(tmp_path / "copy", profile="smoke", images="none", progress=False)
-    alone, shared_out = (
-        read_unbc(tmp_path / "copy", cache=False, progress=False, jobs=jobs) for jobs in (1, 2)
-    )
+    copy = simulate(tmp_path / "copy", profile="smoke", images="all", progress=False)
+    black = sorted((copy / "Images").rglob("*.png"))[::40]
+    for path in black:
+        path.write_bytes(cv2.imencode(".png", np.zeros((240, 320, 3), np.uint8))[1].tobytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        alone, shared_out = (read_unbc(copy, cache=False, progress=False, jobs=jobs) for jobs in (1, 2))
+    assert pools == [(2,)]
+    assert set(black) <= {copy / path for path in alone.frames["image"][alone.frames["black"]]}
     assert alone.fingerprint == shared_out.fingerprint
+    pd.testing.assert_frame_equal(alone.frames, shared_out.frames)
     pd.testing.assert_frame_equal(alone.findings, shared_out.findings)

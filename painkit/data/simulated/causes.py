@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.stats import norm
 
 from painkit.data.simulated.facts import Facts, SubjectFacts, facts
+from painkit.data.tables import LABEL_SCALES
 
 __all__ = [
     "AGE_EFFECT",
@@ -276,5 +277,6 @@ def _report(
     table["rating"] = np.log1p(table["visible"]) + OBSERVER_NOISE * noise[:, 1]
     table["vas"] = to_histogram(table["report"].to_numpy(), known.vas_histogram)
     table["opi"] = to_histogram(table["rating"].to_numpy(), known.opi_histogram)
-    for column, name in ((2, "aff"), (3, "sen")):  # verbal scales, 0-15
-        table[name] = np.clip(np.round(1.5 * table["vas"] + noise[:, column]), 0, 15).astype(int)
+    for column, name in ((2, "aff"), (3, "sen")):  # verbal scales
+        score = np.round(1.5 * table["vas"] + noise[:, column])
+        table[name] = np.clip(score, *LABEL_SCALES[name]).astype(int)

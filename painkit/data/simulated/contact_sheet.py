@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Final
 
 import cv2
 import numpy as np
@@ -13,18 +12,11 @@ from numpy.typing import NDArray
 
 from painkit.data.simulated.action_units import AUS
 from painkit.data.simulated.anatomy import AGES, COMPLEXIONS, GENDERS, NEUTRAL_POSE, Person, draw_person
+from painkit.data.simulated.portraits import EMOTIONS, units
 from painkit.data.simulated.render import render
 from painkit.files import write_atomically
 
-__all__ = ["EXPRESSIONS", "contact_sheet", "units"]
-
-EXPRESSIONS: Final[Mapping[str, Mapping[int, float]]] = {
-    "neutral": {},
-    "pain": {4: 5, 6: 4, 7: 4, 9: 4, 10: 3, 20: 2, 25: 4, 43: 5},
-    "smile": {6: 4, 12: 5, 25: 4},
-    "disgust": {9: 5, 10: 2, 15: 4, 17: 4},
-}
-"""Intensities 0-5 by action unit."""
+__all__ = ["contact_sheet"]
 
 _NAMES = {
     1: "inner brow raiser", 2: "outer brow raiser", 4: "brow lowerer", 5: "upper lid raiser",
@@ -35,11 +27,6 @@ _NAMES = {
 }  # fmt: skip
 _CROP = np.s_[4:234, 55:265]
 _LABEL = 22
-
-
-def units(intensities: Mapping[int, float]) -> NDArray[np.float64]:
-    """Intensities by action unit as an array (15,) in the order of `AUS`."""
-    return np.array([float(intensities.get(au, 0)) for au in AUS])
 
 
 def _tile(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
@@ -88,7 +75,8 @@ def contact_sheet(path: str | PathLike[str], seed: int = 0) -> Path:
         draw_person(rng, gender="female", age="elderly", complexion="pale-fair"),
         draw_person(rng, gender="male", age="young", complexion="pale-fair"),
     ]
-    looks = [(p, EXPRESSIONS[name], name) for p in casts for name in ("neutral", "pain", "smile", "disgust")]
+    shown = ("neutral", "pain", "happiness", "disgust")
+    looks = [(p, EMOTIONS[name], name) for p in casts for name in shown]
     parts += [_heading("Simulated expressions", width), row(looks[:6]), row(looks[6:])]
     parts.append(_heading("Simulated people: age by complexion by gender", width))
     for complexion in COMPLEXIONS:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
@@ -29,7 +28,6 @@ __all__ = [
     "draw_style",
     "grimace",
     "person_of",
-    "pspi_of",
     "tracked_landmarks",
 ]
 
@@ -229,9 +227,3 @@ def draw_pose(rng: np.random.Generator, style: dict[str, float], n: int) -> Floa
     pose = spread * (0.1 * rng.standard_normal(6) + style["move"] * (0.5 * drift + 0.25 * sway))
     pose[:, 5] += 1
     return np.asarray(np.clip(pose, (-0.35, -0.25, -0.2, -18, -14, 0.9), (0.35, 0.25, 0.2, 18, 14, 1.1)))
-
-
-def pspi_of(coded: Ints) -> Ints:
-    """PSPI = AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43 of codes in the columns of `CODED`."""
-    unit = pd.DataFrame(coded, columns=list(CODED))
-    return np.asarray(unit[4] + unit[[6, 7]].max(axis=1) + unit[[9, 10]].max(axis=1) + unit[43])

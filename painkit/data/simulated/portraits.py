@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import cv2
@@ -14,7 +15,7 @@ from painkit.data.simulated.render import render
 
 __all__ = ["CROP_POINTS", "CROP_SIZE", "EMOTIONS", "crop_matrix", "face_crop", "square_face", "units"]
 
-EMOTIONS: Final[dict[str, dict[int, float]]] = {
+EMOTIONS: Final[Mapping[str, Mapping[int, float]]] = {
     "neutral": {},
     "happiness": {6: 3, 12: 4, 25: 2.5},
     "surprise": {1: 4, 2: 4, 5: 3.5, 25: 3, 26: 3.5},
@@ -41,7 +42,7 @@ CROP_POINTS: Final = np.array(
 """Where that crop has the eyes, the tip of the nose and the corners of the mouth (x, y)."""
 
 
-def units(mixture: dict[int, float], strength: float = 1.0) -> NDArray[np.float64]:
+def units(mixture: Mapping[int, float], strength: float = 1.0) -> NDArray[np.float64]:
     """Intensities (15,) in the order of `AUS`: a mixture times a strength, kept within 0-5."""
     return np.clip([strength * mixture.get(au, 0.0) for au in AUS], 0, 5)
 

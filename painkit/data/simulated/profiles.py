@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from painkit.data.cache import cache_folder
 from painkit.errors import PainkitError
 
 __all__ = ["IMAGES", "PROFILES", "THIN", "VERSION", "Settings", "Size", "default_root"]
@@ -105,11 +105,7 @@ def default_root(profile: str = "demo", images: str = "thin", seed: int = 0, sho
     Returns
     -------
     Path
-        Below ``$PAINKIT_CACHE``, else ``$XDG_CACHE_HOME/painkit``, else ``~/.cache/painkit``.
+        Below `painkit.data.cache.cache_folder`.
     """
     Settings(profile, images, seed, shortcut)
-    given = os.environ.get("PAINKIT_CACHE")
-    base = (
-        Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "painkit"
-    )
-    return base / "simulated" / f"v{VERSION}-{profile}-{images}-seed{seed}-shortcut{shortcut:g}"
+    return cache_folder() / "simulated" / f"v{VERSION}-{profile}-{images}-seed{seed}-shortcut{shortcut:g}"
