@@ -51,6 +51,21 @@ def cached_cohort(reader: str, root: Path, digest: str, build: Callable[[], Coho
         Of the source's listing. Another digest means that the source changed: it is read again.
     build : callable
         Reads the source.
+
+    Returns
+    -------
+    Cohort
+        With `root` as given, and otherwise equal to what `build` returns.
+
+    Warns
+    -----
+    UserWarning
+        When the cache cannot be written.
+
+    Raises
+    ------
+    PainkitError
+        Only what `build` raises: a cache that is damaged is built again.
     """
     source = hashlib.blake2b(f"{reader}\0{root.resolve()}".encode("utf-8", "surrogateescape"), digest_size=8)
     parent = cache_folder() / "cohorts" / source.hexdigest()

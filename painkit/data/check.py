@@ -101,7 +101,12 @@ def check(name: str, root: str | os.PathLike[str], *, progress: bool = True, job
     progress : bool
         Show a progress bar when on a terminal.
     jobs : int
-        Threads.
+        Threads that decode; processes that read a large copy.
+
+    Returns
+    -------
+    CheckReport
+        What was counted and every finding, also when the folder cannot be used at all.
 
     Raises
     ------

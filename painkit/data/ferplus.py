@@ -161,6 +161,16 @@ def read_ferplus(root: str | os.PathLike[str], *, cache: bool = True, progress: 
     progress : bool
         Show a progress bar when on a terminal.
 
+    Returns
+    -------
+    EmotionImages
+        Without the rows that have no name. `pixels` is None when fer2013.csv is not there.
+
+    Warns
+    -----
+    UserWarning
+        When the cache cannot be written; the images are then kept in memory.
+
     Raises
     ------
     PainkitError

@@ -64,13 +64,22 @@ class IdentityImages:
 def read_identities(root: str | PathLike[str]) -> IdentityImages:
     """Read a folder with one sub-folder a person.
 
-    ``<root>/<identity>/<name>.png`` (or jpg, bmp); where ``<name>_aam.txt`` lies beside an image it holds 66
-    landmarks, ``x y`` a line.
+    Parameters
+    ----------
+    root : path
+        ``<root>/<identity>/<name>.png`` (or jpg, jpeg, bmp), also further down; where ``<name>_aam.txt`` lies
+        beside an image it holds 66 landmarks, ``x y`` a line in pixels.
+
+    Returns
+    -------
+    IdentityImages
+        Images are listed, not decoded.
 
     Raises
     ------
     PainkitError
-        When the folder is missing or empty, or no person has two images.
+        When the folder is missing or empty, cannot be opened, or no person has two images. A landmark file
+        that cannot be read is a finding.
     """
     folder = existing_folder(root, "one folder of images a person")
     listing = list_files(folder)

@@ -35,10 +35,16 @@ def read_simulated(
     cache, progress, jobs
         As `painkit.data.unbc.read_unbc` takes them.
 
+    Returns
+    -------
+    Cohort
+        Called ``simulated``; `notes` say by which profile, seed and version.
+
     Raises
     ------
     PainkitError
-        When `root` is no simulated tree.
+        When `root` is no simulated tree, for a profile or kind of images that does not exist, when the
+        simulation cannot be written, and as `read_unbc` does.
     """
     if root is None:
         from painkit.data.simulated import default_root, simulate  # Readers of real data do not need it.

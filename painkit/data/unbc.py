@@ -76,6 +76,11 @@ def read_unbc(
     jobs : int
         Processes that read the files of a large copy; threads that decode images where frames may be black.
 
+    Returns
+    -------
+    Cohort
+        With test (1, 2), movement and side in `sequences`, from their names; missing for other names.
+
     Raises
     ------
     PainkitError
