@@ -13,7 +13,7 @@ from painkit.data.cohort import Cohort
 from painkit.evaluation.labels import label_table
 from painkit.evaluation.protocols import Protocol
 from painkit.evaluation.published import published
-from painkit.evaluation.rows import Row, run_rows, side_by_side
+from painkit.evaluation.rows import Row, estimated_by_all, run_rows, side_by_side
 from painkit.evaluation.runs import Run
 from painkit.metrics import compare, evaluate, trivial_rows
 from painkit.models.deepfacelift import DeepFaceLIFT
@@ -24,6 +24,7 @@ from painkit.models.sequence_rnn import SequenceRNN
 __all__ = [
     "BEST_ROW",
     "Row",
+    "estimated_by_all",
     "feature_costs",
     "paired_questions",
     "run_rows",
@@ -117,13 +118,13 @@ def score_rows(
     Returns
     -------
     DataFrame
-        row, and what `painkit.metrics.evaluate` returns (MAE on VAS 0-10 and ICC(3,1), average "pooled"), and
-        published (NaN where the paper has no such row).
+        row, and what `painkit.metrics.evaluate` returns (MAE on VAS 0-10 and ICC(3,1), average "pooled"),
+        published (NaN where the paper has no such row), and not_estimated: the sequences, with their number,
+        that some row has no estimate for and that are left out of all (empty where there are none).
     """
-    tables = {
-        name: done.predictions[done.predictions["target"] == target].dropna(subset=["y_true"])
-        for name, done in runs.items()
-    } | trivial_rows(label_table(cohort, target, protocol))
+    tables, left_out = estimated_by_all(
+        _tables(runs, target) | trivial_rows(label_table(cohort, target, protocol))
+    )
     scored = pd.concat(
         [
             evaluate(table, _METRICS, "pooled", n_resamples=n_resamples, seed=seed).assign(row=name)
@@ -135,6 +136,7 @@ def score_rows(
     values = paper[paper["table"] == "Table 1"].set_index(["row", "metric"])["value"]
     keys = pd.MultiIndex.from_frame(scored[["row", "metric"]])
     scored["published"] = values.reindex(keys).to_numpy()
+    scored["not_estimated"] = _told(left_out)
     return scored[["row", *(column for column in scored.columns if column != "row")]]
 
 
@@ -154,13 +156,11 @@ def paired_questions(
     -------
     DataFrame
         question, and what `painkit.metrics.compare` returns for MAE and ICC(3,1) on VAS: difference = a - b,
-        a being what the question names first.
+        a being what the question names first; and not_estimated, see `score_rows`.
     """
-    vas = {
-        name: done.predictions.query("target == 'vas'").dropna(subset=["y_true"])
-        for name, done in runs.items()
-    }
-    constant = trivial_rows(label_table(cohort, "vas", protocol))
+    vas, left_out = estimated_by_all(
+        _tables(runs, "vas") | trivial_rows(label_table(cohort, "vas", protocol))
+    )
     best = vas[BEST_ROW]
     no_personal = BEST_ROW.replace("personal features 3rd layer", "personal features none")
     questions = {
@@ -168,8 +168,8 @@ def paired_questions(
         "Gaussian process, or mean voting": vas[_cell_of("NN-MV", BEST_ROW)],
         "DeepFaceLIFT, or RNN": vas[_cell_of("RNN", BEST_ROW)],
         "DeepFaceLIFT, or HCRF": vas[_cell_of("HCRF", BEST_ROW)],
-        "DeepFaceLIFT, or the train mean": constant["train mean"],
-        "DeepFaceLIFT, or the train median": constant["train median"],
+        "DeepFaceLIFT, or the train mean": vas["train mean"],
+        "DeepFaceLIFT, or the train median": vas["train median"],
         "VAS and OPI labels, or VAS alone": vas[BEST_ROW.replace("VAS+OPI", "VAS")],
     }
     return pd.concat(
@@ -178,7 +178,15 @@ def paired_questions(
             for question, other in questions.items()
         ],
         ignore_index=True,
-    )
+    ).assign(not_estimated=_told(left_out))
+
+
+def _tables(runs: Mapping[str, Run], target: str) -> dict[str, pd.DataFrame]:
+    return {name: done.predictions[done.predictions["target"] == target] for name, done in runs.items()}
+
+
+def _told(left_out: list[str]) -> str:
+    return f"{len(left_out)}: {', '.join(left_out)}" if left_out else ""
 
 
 def _cell_of(model: str, row: str) -> str:
@@ -212,11 +220,12 @@ def feature_costs(
     -------
     DataFrame
         left_out, and what `painkit.metrics.compare` returns: a is the MAE without it, b with all (VAS 0-10,
-        pooled), difference = a - b, with its interval paired over subjects.
+        pooled), difference = a - b, with its interval paired over subjects; and not_estimated, see
+        `score_rows`.
     """
     rows = {name: Row(variant, variant.labels) for name, variant in without_each_feature(best).items()}
     runs = run_rows(rows, cohort, protocol, out, jobs=jobs, scheduler=scheduler, seed=seed)
-    tables = {name: done.predictions.query("target == 'vas'") for name, done in runs.items()}
+    tables, left_out = estimated_by_all(_tables(runs, "vas"))
     full = tables.pop("all")
     return pd.concat(
         [
@@ -224,4 +233,4 @@ def feature_costs(
             for name, table in tables.items()
         ],
         ignore_index=True,
-    )
+    ).assign(not_estimated=_told(left_out))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from tqdm.auto import tqdm
@@ -14,7 +15,7 @@ from painkit.data.cohort import Cohort
 from painkit.evaluation.protocols import Protocol
 from painkit.evaluation.runs import Run, run
 
-__all__ = ["Row", "run_rows", "side_by_side"]
+__all__ = ["Row", "estimated_by_all", "run_rows", "side_by_side"]
 
 
 class Row(NamedTuple):
@@ -73,9 +74,38 @@ def run_rows(
             scheduler=scheduler,
             seed=seed,
             keep_models=name in kept,
-            progress=False,
+            progress="inner",
         )
     return runs
+
+
+def estimated_by_all(
+    tables: Mapping[str, pd.DataFrame],
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Keep the labelled rows that every table has an estimate for: models are scored on the same rows.
+
+    A model has none for a sequence without a tracked frame.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Predictions of the same targets; see `painkit.evaluation.Run`.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        The tables without unlabelled rows and without those that some table has no finite estimate for.
+    list of str
+        What the latter are, ``subject/sequence`` and, at frame level, ``/frame``; sorted.
+    """
+    keys = ["subject", "sequence", "frame"]
+    labelled = {name: table.dropna(subset=["y_true"]) for name, table in tables.items()}
+    gaps = [table.loc[~np.isfinite(table["y_pred"].astype(float)), keys] for table in labelled.values()]
+    gone = pd.MultiIndex.from_frame(pd.concat(gaps).drop_duplicates().sort_values(keys))
+    kept = {
+        name: table[~pd.MultiIndex.from_frame(table[keys]).isin(gone)] for name, table in labelled.items()
+    }
+    return kept, ["/".join(str(part) for part in row if not pd.isna(part)) for row in gone]
 
 
 def side_by_side(scores: pd.DataFrame, *, decimals: int = 2) -> pd.DataFrame:

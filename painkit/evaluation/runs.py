@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import joblib
 import pandas as pd
@@ -87,7 +87,7 @@ def run(
     backend: str = "loky",
     scheduler: str | None = None,
     keep_models: bool = False,
-    progress: bool = True,
+    progress: bool | Literal["inner"] = True,
     seed: int = 0,
     threads: int | None = None,
 ) -> Run:
@@ -118,8 +118,8 @@ def run(
         Address of a dask scheduler, ``tcp://host:port``; sets the backend to dask.
     keep_models : bool
         Save each fitted estimator with its ``save(folder)``. Folds done before without are done again.
-    progress : bool
-        Show folds done and time left.
+    progress : bool or 'inner'
+        Show folds done and time left; ``'inner'``: under a bar of the caller's, and gone when done.
     seed : int
     threads : int, optional
         Threads a fold may use; by default the cores shared among `jobs`, one on dask. Not part of the key,
@@ -230,8 +230,9 @@ def _collect(folder: Path, names: Sequence[str]) -> pd.DataFrame:
 
 
 @contextmanager
-def _progress(total: int, done: int, what: str, shown: bool) -> Iterator[Any]:
-    with tqdm(total=total, initial=done, desc=what, unit="fold", disable=not shown) as bar:
+def _progress(total: int, done: int, what: str, shown: bool | Literal["inner"]) -> Iterator[Any]:
+    leave = shown != "inner"
+    with tqdm(total=total, initial=done, desc=what, unit="fold", leave=leave, disable=not shown) as bar:
         yield bar
 
 
