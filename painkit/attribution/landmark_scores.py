@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from painkit.attribution.deeplift import LandmarkContributions
 from painkit.errors import PainkitError
 
-__all__ = ["CauseAgreement", "agreement_with_causes", "landmark_table", "subject_maps"]
+__all__ = [
+    "CauseAgreement",
+    "agreement_with_causes",
+    "landmark_table",
+    "rank_correlations",
+    "subject_magnitudes",
+    "subject_maps",
+]
 
 
 def landmark_table(contributions: LandmarkContributions) -> pd.DataFrame:
@@ -60,8 +67,11 @@ def subject_maps(contributions: LandmarkContributions, *, signed: bool = False) 
         Index subject, columns 0-65. A subject without a tracked frame has NaN.
     """
     scores = contributions.scores.astype(np.float64)
-    table = pd.DataFrame(scores if signed else np.abs(scores))
-    means = table.groupby(contributions.frames["subject"].to_numpy()).mean()
+    means = (
+        pd.DataFrame(scores).groupby(contributions.frames["subject"].to_numpy()).mean()
+        if signed
+        else subject_magnitudes(contributions)[0]
+    )
     totals = means.sum(axis=1, min_count=1)
     return means.div(totals.mask(totals == 0), axis=0) * 100
 
@@ -72,15 +82,14 @@ class CauseAgreement(NamedTuple):
     Attributes
     ----------
     rho : float
-        Spearman's correlation over the 66 landmarks; NaN when either side is constant.
-    p_value : float
+        Spearman's correlation over the 66 landmarks; NaN when either side is constant. It has no p-value:
+        landmarks move together, so 66 of them are far fewer independent ones.
     top_k_share : float
         Of the k landmarks with the highest attribution, the share among the k that are displaced most.
     k, n_landmarks : int
     """
 
     rho: float
-    p_value: float
     top_k_share: float
     k: int
     n_landmarks: int
@@ -103,12 +112,33 @@ def agreement_with_causes(magnitude: ArrayLike, displacement: ArrayLike, *, k: i
         true = np.linalg.norm(true, axis=1)
     if attributed.shape != true.shape or attributed.ndim != 1:
         raise PainkitError(f"attribution of shape {attributed.shape}, displacement {true.shape}")
-    rho = p_value = np.nan
-    if np.ptp(attributed) > 0 and np.ptp(true) > 0:
-        found: Any = spearmanr(attributed, true)
-        rho, p_value = found.statistic, found.pvalue
+    rho = float(rank_correlations(attributed, true))
     top = _top(attributed, k) & _top(true, k)
-    return CauseAgreement(float(rho), float(p_value), len(top) / k, k, len(true))
+    return CauseAgreement(rho, len(top) / k, k, len(true))
+
+
+def rank_correlations(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Spearman's correlation over the last axis of two arrays (..., n); NaN where either is constant."""
+    ranks = [rankdata(np.asarray(values, dtype=np.float64), axis=-1) for values in (a, b)]
+    x, y = (values - values.mean(axis=-1, keepdims=True) for values in ranks)
+    squares = (x**2).sum(axis=-1) * (y**2).sum(axis=-1)
+    correlations: NDArray[np.float64] = (x * y).sum(axis=-1) / np.sqrt(np.where(squares > 0, squares, np.nan))
+    return correlations
+
+
+def subject_magnitudes(contributions: LandmarkContributions) -> tuple[pd.DataFrame, pd.Series[int]]:
+    """Mean absolute contribution of each landmark, and the number of tracked frames, of each subject.
+
+    Returns
+    -------
+    DataFrame
+        Index subject, columns 0-65, in the target's unit. A subject without a tracked frame has NaN.
+    Series
+        Index subject.
+    """
+    scores = pd.DataFrame(np.abs(contributions.scores.astype(np.float64)))
+    groups = scores.groupby(contributions.frames["subject"].to_numpy())
+    return groups.mean(), groups[0].count()
 
 
 def _top(values: NDArray[np.float64], k: int) -> set[int]:

@@ -9,9 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.attribution.deeplift import LandmarkContributions, deeplift
-from painkit.attribution.landmark_scores import CauseAgreement, agreement_with_causes, landmark_table
+from painkit.attribution.landmark_scores import (
+    agreement_with_causes,
+    rank_correlations,
+    subject_magnitudes,
+)
 from painkit.data.cohort import Cohort
 from painkit.evaluation.runs import Run
+from painkit.metrics.bootstrap import check_bootstrap, percentile_interval, resample_weights
 from painkit.models.deepfacelift import DeepFaceLIFT
 
 __all__ = ["LandmarkExplanation", "agreement_with_truth", "explain", "fold_models"]
@@ -80,7 +85,7 @@ def explain(run: Run, cohort: Cohort) -> LandmarkExplanation:
     """
     samples = cohort.sequence_samples()
     place = {(sample.subject, sample.sequence): number for number, sample in enumerate(samples)}
-    ends = np.cumsum([len(sample.frames) for sample in samples])
+    rows_of = cohort.frames.groupby(["subject", "sequence"]).indices
     tested = run.predictions.drop_duplicates(["subject", "sequence"])
     models = fold_models(run)
     targets = next(iter(models.values())).labels
@@ -93,7 +98,7 @@ def explain(run: Run, cohort: Cohort) -> LandmarkExplanation:
         for fold, part in tested.groupby("fold", sort=False):
             numbers = [place[key] for key in zip(part["subject"], part["sequence"], strict=True)]
             found = deeplift(models[str(fold)], [samples[n] for n in numbers], target=target)
-            rows = np.concatenate([np.arange(ends[n] - len(samples[n].frames), ends[n]) for n in numbers])
+            rows = np.concatenate([rows_of[samples[n].subject, samples[n].sequence] for n in numbers])
             if personal is None:
                 personal = np.full((len(vectors), found.personal.shape[1]), np.nan, np.float32)
             vectors[rows], inputs[rows], personal[rows] = found.vectors, found.inputs, found.personal
@@ -111,28 +116,53 @@ def explain(run: Run, cohort: Cohort) -> LandmarkExplanation:
     return LandmarkExplanation(cohort, contributions, run.predictions)
 
 
-def agreement_with_truth(explained: LandmarkExplanation) -> pd.DataFrame:
+def agreement_with_truth(
+    explained: LandmarkExplanation, *, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
     """Compare the attribution with what moved each landmark in truth, by pain and, as a control, by decoys.
 
     Parameters
     ----------
     explained : LandmarkExplanation
         Of a simulated cohort; nobody knows the truth of another.
+    n_resamples, seed, level
+        Of the bootstrap over subjects.
 
     Returns
     -------
     DataFrame
-        target, cause (pain, decoys), and `painkit.attribution.landmark_scores.CauseAgreement`'s fields: rank
-        correlation over the 66 landmarks of the mean absolute contribution with the mean displacement, in
-        pixels, that the cause makes. Empty when the cohort is not simulated.
+        target; cause (pain, decoys, and "pain minus decoys"); rho, the rank correlation over the 66 landmarks
+        of the mean absolute contribution over frames with the mean displacement over subjects, in pixels,
+        that the cause makes; low, high (from resampled subjects, the same for both causes); top_k_share, k
+        and n_landmarks of `painkit.attribution.landmark_scores.CauseAgreement`; n_subjects. In the last row
+        rho and top_k_share are differences. Empty when the cohort is not simulated.
     """
+    check_bootstrap(n_resamples, seed, level)
+    columns = ["target", "cause", "rho", "low", "high", "top_k_share", "k", "n_landmarks", "n_subjects"]
     rows = []
     if explained.cohort.simulated:
-        moved = pd.read_csv(explained.cohort.root / "truth" / "landmarks.csv")
-        moved = moved.groupby("landmark")[["pain_px", "decoy_px"]].mean().sort_index()
+        path = explained.cohort.root / "truth" / "landmarks.csv"
+        moved = pd.read_csv(path, dtype={"subject": str})
         for target, found in explained.contributions.items():
-            magnitude = landmark_table(found)["magnitude"]
-            for cause, column in (("pain", "pain_px"), ("decoys", "decoy_px")):
-                agreement = agreement_with_causes(magnitude, moved[column])
-                rows.append({"target": target, "cause": cause, **agreement._asdict()})
-    return pd.DataFrame(rows, columns=["target", "cause", *CauseAgreement._fields])
+            magnitudes, frames = subject_magnitudes(found)
+            subjects = frames.index[frames > 0]
+            drawn = resample_weights(len(subjects), n_resamples, seed)
+            weights = np.vstack([np.ones(len(subjects)), drawn])
+            by_frame = weights * frames[subjects].to_numpy()
+            attributed = by_frame @ magnitudes.loc[subjects].to_numpy() / by_frame.sum(axis=1, keepdims=True)
+            rho, share = [], []
+            for column in ("pain_px", "decoy_px"):
+                own = moved.pivot_table(index="subject", columns="landmark", values=column).loc[subjects]
+                true = weights @ own.to_numpy() / len(subjects)
+                agreement = agreement_with_causes(attributed[0], true[0])
+                rho.append(rank_correlations(attributed, true))
+                share.append(agreement.top_k_share)
+            for cause, values, top in (
+                ("pain", rho[0], share[0]),
+                ("decoys", rho[1], share[1]),
+                ("pain minus decoys", rho[0] - rho[1], share[0] - share[1]),
+            ):
+                low, high = percentile_interval(values[1:], level) if len(subjects) > 1 else (np.nan, np.nan)
+                size = (agreement.k, agreement.n_landmarks, len(subjects))
+                rows.append((target, cause, values[0], low, high, top, *size))
+    return pd.DataFrame(rows, columns=columns)

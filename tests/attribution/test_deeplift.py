@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from synthetic_sequences import CAUSES, make_sequences
 
 from painkit.attribution.deeplift import deeplift
@@ -144,6 +145,8 @@ def test_agreement_of_constant_maps_is_undefined_and_of_equal_ones_perfect():
     assert agreement_with_causes(-truth, truth).top_k_share == 0.0
     vectors = np.stack([truth, np.zeros(66), np.zeros(66)], axis=1)
     assert agreement_with_causes(truth, vectors).rho == pytest.approx(1.0)
+    noisy = np.random.default_rng(0).normal(size=(2, 66))
+    assert agreement_with_causes(*noisy).rho == pytest.approx(spearmanr(*noisy).statistic)
     with pytest.raises(PainkitError, match="displacement"):
         agreement_with_causes(truth, truth[:5])
 
