@@ -23,6 +23,7 @@ from painkit.models.sequence_rnn import SequenceRNN
 
 __all__ = [
     "BEST_ROW",
+    "PAPER_TRAINING",
     "Row",
     "estimated_by_all",
     "feature_costs",
@@ -39,6 +40,10 @@ _METRICS: Final = ("MAE", "ICC(3,1)")
 
 #: The setting with the lowest MAE and the highest ICC of the published table.
 BEST_ROW: Final = "DeepFaceLIFT, personal features 3rd layer, labels VAS+OPI, statistics VAS"
+
+
+#: The training of stage 1 that the paper gives (Sec. 4.1): all frames.
+PAPER_TRAINING: Final = {"epochs": 100, "batch_size": 300, "frame_step": 1}
 
 
 def _plus(names: Iterable[str]) -> str:
@@ -68,6 +73,7 @@ def table_one_rows(
     dict of str to Row
         Nine settings of DeepFaceLIFT, six of mean voting, and the RNN and HCRF for each of their six cells.
         The HCRF has one chain for each label, so a second label changes nothing for VAS: it gets none.
+        Neither it nor the RNN has a third layer: their cells of that name are the same runs as the input's.
     """
     rows: dict[str, Row] = {}
     cells = [(placement, labels) for placement in _PLACEMENTS for labels in _LABELS]

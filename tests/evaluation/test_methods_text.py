@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from engine_estimators import Fussy
+from engine_estimators import Fussy, Tracing
 from sklearn.dummy import DummyRegressor
 from small_cohort import small_cohort
 
@@ -27,9 +27,11 @@ def test_a_paragraph_of_an_honest_run(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "Left out: 2 for no label." in text
     assert "share no subjects, no sequences, no frames." in text
     assert "seed 11" in text
-    assert "Fitting raised 5 warnings" in text
+    assert "Fitting raised 5 warnings (5 times UserWarning: this went badly)." in text
     assert "95% of 10000 bootstrap resamples of subjects" in text
-    assert f"({len(deviations('deepfacelift'))} entries for deepfacelift)" in text
+    papers = deviations()["paper"].tolist()
+    counts = f"({papers.count('deepfacelift')} entries for deepfacelift, {papers.count('all')} common"
+    assert counts in text
     assert f"run {done.info['key'][:12]}." in text
 
 
@@ -39,3 +41,16 @@ def test_a_paragraph_of_a_leaky_run_says_so(tmp_path: Path) -> None:
     assert "to estimate PSPI 0-16 of each frame" in text
     assert "LEAKY, for audits only" in text
     assert "60 frames, 15 sequences, 5 subjects" in text
+
+
+def test_baselines_and_a_training_unlike_the_papers_are_told(tmp_path: Path) -> None:
+    done, other = (
+        run(one, small_cohort(), leave_one_subject_out(), "vas", tmp_path, progress=False)
+        for one in (Tracing(delay=0.01), Fussy(delay=0.02))
+    )
+    text = methods_paragraph(done, baselines={"the RNN": other}, paper_training={"delay": 3})
+    assert "It is compared with the RNN: delay=0.02, random_state=None." in text
+    assert "The paper trained with delay=3: these numbers are of another training than the paper's." in text
+    assert "Fitting the RNN raised 5 warnings (5 times UserWarning: this went badly)." in text
+    assert "Fitting raised" not in text
+    assert "The paper trained" not in methods_paragraph(done, paper_training={"delay": 0.01})
