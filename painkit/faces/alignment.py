@@ -57,8 +57,10 @@ def five_points(landmarks: NDArray[np.floating]) -> Floats:
 def similarity_transform(points: NDArray[np.floating], template: NDArray[np.floating] = TEMPLATE) -> Floats:
     """Rotation, uniform scale and shift that bring `points` closest to `template`.
 
-    Least squares in the crop's pixels, without reflection. Faces differ in shape, so a similarity brings only
-    a face shaped like the template exactly onto it; the rest is spread over the points.
+    Least squares in the crop's pixels, without reflection. A face whose five points have the template's shape
+    comes exactly onto it. Faces differ in shape and pose, which no similarity undoes: of any other face the
+    points land as near as a similarity can bring them, often a pixel or two away. What holds for every face
+    is that moving, turning or scaling the image leaves the crop as it was.
 
     Parameters
     ----------

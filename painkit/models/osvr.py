@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal, Self
+from warnings import warn
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import Bounds, minimize
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -27,6 +29,9 @@ __all__ = ["OrdinalSVR", "ordinal_pairs"]
 
 # The intercept is a feature of this value, which makes its share of the penalty negligible.
 _INTERCEPT = 10.0
+
+# A larger relative duality gap is told.
+_GAP = 0.01
 
 
 def ordinal_pairs(levels: NDArray[np.floating]) -> NDArray[np.intp]:
@@ -92,7 +97,7 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
     coef_ : (d,) array, on standardised features
     intercept_ : float
     duality_gap_ : float
-        Relative gap of the solution; 0 is exact.
+        Relative gap of the solution; 0 is exact. Above 1 % a `ConvergenceWarning` tells it.
     n_ordinal_, n_without_features_, n_without_label_ : int
         Ordered pairs used; frames left out.
     """
@@ -186,6 +191,13 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
         slack = np.maximum(m - a @ v, 0)
         primal = float(0.5 * v @ v + c @ (slack if self.norm == 1 else slack**2))
         self.duality_gap_ = (primal + float(found.fun)) / max(abs(primal), 1e-12)
+        if self.duality_gap_ > _GAP:
+            warn(
+                f"OSVR-L{self.norm} has a duality gap of {self.duality_gap_:.1%} after {found.nit} "
+                "iterations; raise max_iterations",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
         return v
 
     def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:

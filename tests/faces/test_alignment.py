@@ -9,8 +9,11 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial import procrustes
 
 from painkit.data.images import read_image
+from painkit.data.simulated.action_units import AUS, landmarks
+from painkit.data.simulated.anatomy import draw_person
 from painkit.errors import PainkitError
 from painkit.faces.alignment import (
     FIVE_POINTS,
@@ -114,6 +117,40 @@ def test_similarity_is_the_least_squares_one() -> None:
         rows = [r for x, y in face for r in ([x, -y, 1, 0], [y, x, 0, 1])]
         a, b, tx, ty = np.linalg.lstsq(np.array(rows), TEMPLATE.ravel(), rcond=None)[0]
         np.testing.assert_allclose(matrix, [[a, -b, tx], [b, a, ty]], rtol=0, atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def drawn_points() -> NDArray[np.float64]:
+    """Five points of sixty simulated faces in different poses and expressions."""
+    rng = np.random.default_rng(6)
+    marks = []
+    for _ in range(60):
+        pose = np.r_[rng.normal(0, 0.1, 3), rng.normal(0, 5, 2), rng.uniform(0.8, 1.2)]
+        marks.append(landmarks(draw_person(rng), rng.uniform(0, 3, (1, len(AUS))), pose[None])[0])
+    return five_points(np.stack(marks))
+
+
+def test_simulated_faces_land_as_near_as_a_similarity_can_bring_them(drawn_points: NDArray) -> None:
+    """The residual against Procrustes analysis, whose disparity is that of the best rotation and scale."""
+    landed = apply_transform(similarity_transform(drawn_points), drawn_points)
+    for face, ours in zip(drawn_points, landed, strict=True):
+        _, _, disparity = procrustes(TEMPLATE, face)  # of the template scaled to a sum of squares of 1
+        best = disparity * ((TEMPLATE - TEMPLATE.mean(axis=0)) ** 2).sum()
+        assert ((ours - TEMPLATE) ** 2).sum() == pytest.approx(best, rel=1e-9)
+    # Not the template's shape, but faces: pixels away at most.
+    assert 0.5 < np.median(np.abs(landed - TEMPLATE).max(axis=(1, 2))) < 5
+
+
+@pytest.mark.parametrize(("angle", "scale", "x", "y"), MOVES)
+def test_simulated_faces_land_alike_however_the_image_is_moved(
+    angle: float, scale: float, x: float, y: float, drawn_points: NDArray
+) -> None:
+    moved = apply_transform(similarity(angle, scale, x, y), drawn_points)
+    np.testing.assert_allclose(
+        apply_transform(similarity_transform(moved), moved),
+        apply_transform(similarity_transform(drawn_points), drawn_points),
+        atol=1e-9,
+    )
 
 
 def test_inverse_undoes_the_transform() -> None:

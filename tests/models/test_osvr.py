@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from painkit.errors import PainkitError
 from painkit.models.frame_features import landmark_features
@@ -62,6 +63,14 @@ def test_solution_minimises_the_objective(norm: int) -> None:
         for _ in range(25):
             moved = best + size * rng.normal(size=best.size)
             assert objective(model, table, features, y, moved) > value * (1 - 1e-4)
+
+
+def test_a_solution_that_has_not_converged_is_told() -> None:
+    table, features, y = problem()
+    model = OrdinalSVR(features=features, c=0.05, c_ordinal=0.1, max_iterations=3)
+    with pytest.warns(ConvergenceWarning, match=r"OSVR-L1 has a duality gap of .*% after 3 iterations"):
+        model.fit(table, y)
+    assert model.duality_gap_ > 0.01
 
 
 @pytest.mark.parametrize("norm", [1, 2])
