@@ -21,6 +21,8 @@ def errors_by_subject(
 ) -> go.Figure:
     """Draw each subject's mean absolute error, one panel for each target (DeepFaceLIFT, Fig. 2A and B).
 
+    A dotted line marks the mean over subjects.
+
     Parameters
     ----------
     predictions : DataFrame
@@ -52,7 +54,15 @@ def errors_by_subject(
             figure.add_scatter(
                 x=mine.index, y=other, mode="markers", marker=marker, name="mean voting", row=row, col=1
             )
-        figure.add_hline(y=float(mine.mean()), line={"dash": "dot", "width": 1}, row=row, col=1)
+        mean = float(mine.mean())
+        # Of subjects, not of sequences: Table 1 pools, and there a subject with more sequences counts more.
+        figure.add_hline(
+            y=mean,
+            line={"dash": "dot", "width": 1},
+            annotation={"text": f"mean over subjects {mean:.2f}", "xanchor": "right"},
+            row=row,
+            col=1,
+        )
         figure.update_yaxes(title_text="MAE", row=row, col=1)
     figure.update_xaxes(tickangle=-60)
     return finish(figure, title, simulated=simulated, height=330 * len(targets))

@@ -70,7 +70,12 @@ def contribution_maps(
 
 
 def distance_boxes(
-    landmarks: NDArray[np.floating], chosen: Sequence[int], *, title: str, simulated: bool, unit: str = "z"
+    landmarks: NDArray[np.floating],
+    chosen: Mapping[str, Sequence[int]],
+    *,
+    title: str,
+    simulated: bool,
+    unit: str = "z",
 ) -> go.Figure:
     """Draw how far chosen landmarks lie from the origin over frames (DeepFaceLIFT, box plots of Fig. 3).
 
@@ -78,27 +83,33 @@ def distance_boxes(
     ----------
     landmarks : (n, 66, 2) array
         Coordinates as the net sees them, standardized; NaN rows are left out.
-    chosen : sequence of int
-        Landmarks in the order to draw.
+    chosen : mapping of str to sequence of int
+        Panel titles and landmarks in the order to draw.
     title, unit : str
         Title; unit of the coordinates.
     simulated : bool
         Whether the cohort is simulated.
     """
-    figure = go.Figure()
-    for index in chosen:
-        distance = np.linalg.norm(landmarks[:, index], axis=1)
-        low, q1, median, q3, high = np.nanpercentile(distance, [5, 25, 50, 75, 95])
-        # The five numbers, not every frame: a page of 48,000 points a box would weigh megabytes.
+    columns = min(2, len(chosen))
+    rows = -(-len(chosen) // columns)
+    figure = make_subplots(
+        rows, columns, subplot_titles=list(chosen), shared_yaxes="all", horizontal_spacing=0.03
+    )
+    # The five numbers, not every frame: a page of 48,000 points a box would weigh megabytes.
+    distances = np.linalg.norm(landmarks, axis=2)
+    low, q1, median, q3, high = np.nanpercentile(distances, [5, 25, 50, 75, 95], axis=0)
+    for number, drawn in enumerate(map(list, chosen.values())):
         figure.add_box(
-            q1=[q1],
-            median=[median],
-            q3=[q3],
-            lowerfence=[low],
-            upperfence=[high],
-            x=[f"{index}: {landmark_name(index)}"],
+            q1=q1[drawn],
+            median=median[drawn],
+            q3=q3[drawn],
+            lowerfence=low[drawn],
+            upperfence=high[drawn],
+            x=[f"{index}: {landmark_name(index)}" for index in drawn],
             marker_color=QUALITATIVE[0],
             showlegend=False,
+            row=number // columns + 1,
+            col=number % columns + 1,
         )
-    figure.update_yaxes(title_text=f"distance from the origin, {unit}; whiskers 5-95 %", rangemode="tozero")
-    return finish(figure, title, simulated=simulated, height=380)
+    figure.update_yaxes(title_text=f"distance from the origin, {unit}", rangemode="tozero", col=1)
+    return finish(figure, f"{title} (whiskers 5-95 %)", simulated=simulated, height=330 * rows + 90)

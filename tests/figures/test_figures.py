@@ -81,6 +81,10 @@ def predictions():
 def test_errors_are_means_within_each_subject():
     figure = errors_by_subject(predictions(), title="errors", simulated=False)
     assert dict(zip(figure.data[0].x, figure.data[0].y, strict=True)) == {"a": 0.75, "b": 2.0}
+    # Over sequences it would be 1.17.
+    (line,) = figure.layout.shapes
+    assert line.y0 == line.y1 == 1.375
+    assert "mean over subjects 1.38" in [note.text for note in figure.layout.annotations]
 
 
 def test_band_reaches_the_quantiles_of_its_normal():
@@ -106,8 +110,14 @@ def test_maps_share_one_colour_scale_around_zero():
 def test_boxes_are_quartiles_of_the_distance_from_the_origin():
     points = np.zeros((5, 66, 2))
     points[:, 7] = np.c_[[3, 6, 9, 12, 15], [4, 8, 12, 16, 20]]  # at distances 5, 10, 15, 20, 25
-    box = distance_boxes(points, [7], title="boxes", simulated=False).data[0]
+    points[0, 8] = np.nan
+    figure = distance_boxes(points, {"one": [7], "two": [8, 7]}, title="boxes", simulated=False)
+    assert [title.text for title in figure.layout.annotations] == ["one", "two"]
+    box, second = figure.data
     assert (box.q1[0], box.median[0], box.q3[0]) == (10, 15, 20)
+    assert list(second.median) == [0, 15]
+    assert second.x[0].startswith("8:")
+    assert second.x[1] == box.x[0]
 
 
 def test_rows_keep_their_order_and_relevance_is_sorted():
