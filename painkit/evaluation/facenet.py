@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from painkit.metrics import compare, evaluate, trivial_rows
 from painkit.metrics.pain import level_0_5
 from painkit.metrics.scales import SCALES
 from painkit.models.face_regression import ROWS, FaceNetRegression
-from painkit.models.frame_features import landmark_features
+from painkit.models.frame_features import deep_features, landmark_features
 from painkit.models.frames import NO_FACE, UNREADABLE, FrameStore
 from painkit.models.osvr import OrdinalSVR
 from painkit.models.rcr import RecurrentConvolutionRegression
@@ -99,6 +99,7 @@ def table_rows(
     names: Iterable[str] | None = None,
     *,
     pretrained: str | PathLike[str] | None = None,
+    features: Literal["landmarks", "deep"] = "landmarks",
     net: Mapping[str, Any] | None = None,
     osvr: Mapping[str, Any] | None = None,
     rcr: Mapping[str, Any] | None = None,
@@ -111,11 +112,14 @@ def table_rows(
     store : FrameStore
         Aligned crops of `cohort`.
     cohort : Cohort
-        Its landmarks are what OSVR and RCR see.
+        The one the crops are of.
     names : iterable of str, optional
         Which rows; default all, in the paper's order. `SCRATCH_ROW` is one where `pretrained` is given.
     pretrained : path, optional
         Backbone that the nets start from.
+    features : {'landmarks', 'deep'}
+        What OSVR and RCR see: `landmark_features` of the cohort, or `deep_features` of the crops by the
+        pre-trained backbone as it is.
     net, osvr, rcr : mapping, optional
         Parameters that differ from the defaults, such as ``{"width": 0.25}``.
     random_state : int
@@ -123,7 +127,7 @@ def table_rows(
     Raises
     ------
     PainkitError
-        For a name that is no row.
+        For a name that is no row, or deep features without `pretrained`.
     """
     shared = {"store": store, "random_state": random_state, **(net or {})}
     rows = {
@@ -132,10 +136,19 @@ def table_rows(
     }
     if pretrained is not None:
         rows[SCRATCH_ROW] = Row(FaceNetRegression(**shared, **ROWS[BEST_ROW]), _SCALE)
-    features = landmark_features(cohort.landmarks)
-    rows["OSVR-L1"] = Row(OrdinalSVR(features=features, norm=1, **(osvr or {})), _SCALE)
-    rows["OSVR-L2"] = Row(OrdinalSVR(features=features, norm=2, **(osvr or {})), _SCALE)
-    recurrent = RecurrentConvolutionRegression(features=features, random_state=random_state, **(rcr or {}))
+    if features == "landmarks":
+        seen = landmark_features(cohort.landmarks)
+    elif features == "deep" and pretrained is not None:
+        same = ("width", "pretrained_channels", "device", "precision")
+        seen = deep_features(store, pretrained, **{name: shared[name] for name in same if name in shared})
+    else:
+        raise PainkitError(
+            f"features={features!r} with pretrained={pretrained!r}",
+            expected="'landmarks', or 'deep' and pre-trained weights",
+        )
+    rows["OSVR-L1"] = Row(OrdinalSVR(features=seen, norm=1, **(osvr or {})), _SCALE)
+    rows["OSVR-L2"] = Row(OrdinalSVR(features=seen, norm=2, **(osvr or {})), _SCALE)
+    recurrent = RecurrentConvolutionRegression(features=seen, random_state=random_state, **(rcr or {}))
     rows["RCR"] = Row(recurrent, _SCALE)
     chosen = list(rows) if names is None else list(names)
     unknown = [name for name in chosen if name not in rows]
@@ -306,7 +319,10 @@ def paired_questions(
 def errors_by_level(
     tables: Mapping[str, pd.DataFrame], *, n_resamples: int = 10_000, seed: int = 0
 ) -> pd.DataFrame:
-    """Mean absolute error of the frames of each level 0-5: the parts that wMAE is the mean of.
+    """Mean absolute error of the frames of each level 0-5: mean over the subjects that show it.
+
+    wMAE goes the other way round, over the levels of a subject first and then over subjects. It is the mean
+    of these errors only where every subject shows every level.
 
     Returns
     -------

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from os import PathLike
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
 from painkit.faces.alignment import apply_transform, five_points, similarity_transform
+from painkit.models.acceleration import Precision, choose_acceleration
+from painkit.models.face_net import FaceBackbone
+from painkit.models.face_training import estimate_crops
+from painkit.models.frames import FrameStore
+from painkit.models.weights import load_face_weights
 
-__all__ = ["Features", "features_of", "landmark_features", "sequence_slices", "time_grids"]
+__all__ = ["Features", "deep_features", "features_of", "landmark_features", "sequence_slices", "time_grids"]
 
 Features = NDArray[np.floating] | str | PathLike[str]
 """(n_frames, d) array in the row order of a cohort's frames, or an ``.npy`` file of it."""
@@ -33,6 +40,48 @@ def landmark_features(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
     points = np.asarray(landmarks, dtype=np.float64)
     aligned = apply_transform(similarity_transform(five_points(points)), points)
     return aligned.reshape(len(points), -1).astype(np.float32)
+
+
+def deep_features(
+    store: FrameStore,
+    pretrained: str | PathLike[str],
+    *,
+    width: float = 1.0,
+    pretrained_channels: Literal["rgb", "bgr"] = "rgb",
+    device: str = "auto",
+    precision: Precision = "auto",
+) -> NDArray[np.float32]:
+    """Last feature map of a face-verification net that has seen no pain label, mean over its positions.
+
+    Parameters
+    ----------
+    store : FrameStore
+        Aligned 112x96 crops.
+    pretrained : path
+        Backbone weights, as `FaceNetRegression` takes them.
+    width, pretrained_channels, device, precision
+        As in `FaceNetRegression`.
+
+    Returns
+    -------
+    (n, 512 * width) float32 array
+        A row for each frame of the store; NaN where it has no crop.
+    """
+    backbone = FaceBackbone(width)
+    load_face_weights(backbone, pretrained, channels=pretrained_channels)
+    acceleration = choose_acceleration(device, precision)
+    backbone.to(acceleration.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rows = np.flatnonzero(store.usable)
+    found = estimate_crops(
+        lambda images: backbone(images).mean(dim=(2, 3)),
+        backbone,
+        lambda part: store.batch(rows[part]),
+        rows.size,
+        acceleration=acceleration,
+    )
+    features = np.full((len(store), found.shape[1]), np.nan, dtype=np.float32)
+    features[rows] = found
+    return features
 
 
 def features_of(X: pd.DataFrame, features: Features) -> NDArray[np.float32]:

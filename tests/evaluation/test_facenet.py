@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from face_images import drawn_faces
 from small_cohort import small_cohort
 
@@ -35,10 +36,11 @@ from painkit.evaluation.published import published
 from painkit.evaluation.rows import run_rows, side_by_side
 from painkit.evaluation.runs import Run
 from painkit.metrics import evaluate, level_0_5
+from painkit.models.face_net import FaceBackbone, to_input
 from painkit.models.face_regression import FaceNetRegression
 from painkit.models.frames import FrameStore, build_frame_store, cohort_store
 from painkit.models.verification import FaceVerification
-from painkit.models.weights import WeightsFile
+from painkit.models.weights import WeightsFile, save_face_weights
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +132,38 @@ def test_a_frame_that_one_row_cannot_estimate_is_left_out_of_all() -> None:
     np.testing.assert_allclose(of_b, (15 + 10) / 11)
 
 
-def test_errors_by_level_are_what_the_weighted_error_averages() -> None:
+def test_osvr_and_rcr_see_landmarks_or_the_net(crops: FrameStore, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    backbone, weights = FaceBackbone(1 / 32).eval(), tmp_path / "w.safetensors"
+    save_face_weights(weights, backbone)
+    names, cohort, net = ["OSVR-L1", "OSVR-L2", "RCR"], small_cohort(), {"width": 1 / 32, "device": "cpu"}
+    rows = table_rows(crops, cohort, names, pretrained=weights, features="deep", net=net)
+    with torch.inference_mode():
+        one = backbone(to_input(crops.batch([5])))[0].numpy()
+    assert one.shape == (16, 5, 4)
+    for row in rows.values():
+        seen = row.estimator.features
+        assert seen.shape == (60, 16)
+        assert np.flatnonzero(np.isnan(seen).any(axis=1)).tolist() == [3, 7]  # no face
+        np.testing.assert_allclose(seen[5], one.mean(axis=(1, 2)), rtol=0.02, atol=1e-3)
+    assert table_rows(crops, cohort, names, pretrained=weights)["RCR"].estimator.features.shape == (60, 132)
+    for wrong in ({"features": "deep"}, {"features": "gabor", "pretrained": weights}):
+        with pytest.raises(PainkitError, match="'landmarks', or 'deep' and pre-trained weights"):
+            table_rows(crops, cohort, **wrong)  # type: ignore[arg-type]
+
+
+def test_errors_by_level_are_averaged_over_the_subjects_that_show_the_level() -> None:
+    """Subject a shows all levels with errors of 1; b only level 0, with errors of 3."""
+    a, b = table(list(np.arange(12) % 6 + 1.0), "a"), table([3.0] * 12, "b").assign(y_true=0.0)
+    tables = {"x": pd.concat([a, b], ignore_index=True)}
+    found = errors_by_level(tables, n_resamples=20)
+    assert found["value"].tolist() == [2, 1, 1, 1, 1, 1]
+    assert found["groups"].tolist() == [2, 1, 1, 1, 1, 1]
+    # wMAE is 1 for a and 3 for b.
+    assert evaluate(tables["x"], ["wMAE"], "per_subject", n_resamples=0)["value"].iloc[0] == 2
+
+
+def test_errors_by_level_have_the_weighted_error_as_mean_where_all_show_all_levels() -> None:
     rng = np.random.default_rng(1)
     tables = {"x": pd.concat([table(list(rng.uniform(0, 5, 24)), s) for s in "abc"], ignore_index=True)}
     found = errors_by_level(tables, n_resamples=20)
@@ -291,9 +324,11 @@ def test_pretraining_holds_people_out_and_is_read_again(people: IdentityImages, 
     assert found.counts["people trained on"] == 4
     assert found.counts["people held out"] == 2
     assert found.counts["images trained on"] == 16
-    assert found.auc["row"].tolist() == ["untrained", "pre-trained"]
+    assert found.auc["row"].tolist() == ["untrained", "pre-trained", "gain"]
+    before, after, gain = found.auc["value"]
+    assert gain == pytest.approx(after - before, abs=1e-12)
     assert (found.auc["n_pairs"] == 8 * 7 / 2).all()  # of the eight images of two people
-    assert found.auc["value"].between(0, 1).all()
+    assert found.auc["value"][:2].between(0, 1).all()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("verification-*/*")}
     again = pretrain(net, people, tmp_path, n_resamples=50)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("verification-*/*")} == before
