@@ -29,8 +29,9 @@ class Pretraining(NamedTuple):
     weights : WeightsFile
         The backbone, for ``FaceNetRegression(pretrained=...)``.
     auc : DataFrame
-        row (untrained, pre-trained), metric, value, low, high, n_pairs, n_identities, n_left_out:
-        verification AUC on people the net was not trained on, 0.5 is chance; the interval resamples people.
+        row (untrained, pre-trained, gain), metric, value, low, high, n_pairs, n_identities, n_left_out:
+        verification AUC on people the net was not trained on, 0.5 is chance; ``gain`` is the second minus the
+        first on the same pairs. Intervals resample people.
     history : DataFrame
         softmax and center loss by iteration.
     counts : dict of str to int
@@ -127,15 +128,22 @@ def pretrain(
 def _train_and_test(
     net: FaceVerification, images: pd.DataFrame, test: Any, folder: Path, n_resamples: int, seed: int
 ) -> None:
+    train, people = images[~test], images.loc[~test, "identity"]
+    untrained = clone(net).set_params(iterations=0).fit(train, people).transform(images[test])
+    trained = clone(net).fit(train, people)
+    trained.save(folder)
+    trained.save_backbone(folder / "backbone.safetensors")
+    features = trained.transform(images[test])
     rows = []
-    for name, one in (("untrained", clone(net).set_params(iterations=0)), ("pre-trained", clone(net))):
-        one.fit(images[~test], images.loc[~test, "identity"])
+    for name, of, baseline in (
+        ("untrained", untrained, None),
+        ("pre-trained", features, None),
+        ("gain", features, untrained),
+    ):
         found = verification_auc(
-            one.transform(images[test]), images.loc[test, "identity"], n_resamples=n_resamples, seed=seed
+            of, images.loc[test, "identity"], baseline=baseline, n_resamples=n_resamples, seed=seed
         )
         rows.append({"row": name, "metric": "AUC", **found._asdict()})
-    one.save(folder)
-    one.save_backbone(folder / "backbone.safetensors")
     # The scores come last: a folder that has them is complete.
     with write_atomically(folder / "auc.csv") as path:
         pd.DataFrame(rows).to_csv(path, index=False)

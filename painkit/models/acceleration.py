@@ -62,11 +62,17 @@ def choose_acceleration(device: str = "auto", precision: Precision = "auto") -> 
     if precision == "auto":
         if where.type == "cpu":
             return Acceleration(where, torch.bfloat16 if _cpu_multiplies_bfloat16() else torch.float32)
-        return Acceleration(where, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
+        return Acceleration(where, torch.bfloat16 if _gpu_multiplies_bfloat16(where) else torch.float16)
     accepted = ("float32", "bfloat16") if where.type == "cpu" else ("float32", "bfloat16", "float16")
     if precision not in accepted:
         raise PainkitError(f"precision {precision!r} on {where}", expected=f"'auto' or one of {accepted}")
     return Acceleration(where, getattr(torch, precision))
+
+
+def _gpu_multiplies_bfloat16(device: torch.device) -> bool:
+    # `is_bf16_supported` also says yes to emulation, which is slow.
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _cpu_multiplies_bfloat16() -> bool:

@@ -120,8 +120,12 @@ class PainNet(nn.Module):
         return embedding
 
     def head(self, embedding: torch.Tensor) -> torch.Tensor:
-        """Pain levels (n,) in 0-5 from features (n, 50)."""
-        return 5 * torch.sigmoid(self.ip2(self.ip1_drop(embedding)).squeeze(1))
+        """Pain levels (n,) in 0-5 from features (n, 50), always in float32.
+
+        bfloat16 would leave steps of 0.03 between estimates.
+        """
+        with torch.autocast(embedding.device.type, enabled=False):
+            return 5 * torch.sigmoid(self.ip2(self.ip1_drop(embedding.float())).squeeze(1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Pain levels (n,) in 0-5 of images (n, 3, 112, 96)."""
@@ -159,10 +163,10 @@ class VerificationNet(nn.Module):
         return self.head(self.embed(x))
 
 
-def to_input(crops: NDArray[np.uint8], device: torch.device | str = "cpu") -> torch.Tensor:
+def to_input(crops: NDArray[np.uint8] | torch.Tensor, device: torch.device | str = "cpu") -> torch.Tensor:
     """Crops (n, 112, 96, 3) uint8 as the nets take them: (n, 3, 112, 96) float, (x - 127.5) / 128.
 
     The tensor is a view in channels-last order, the layout of the crops.
     """
-    batch = torch.from_numpy(crops).to(device, non_blocking=True).permute(0, 3, 1, 2)
+    batch = torch.as_tensor(crops).to(device, non_blocking=True).permute(0, 3, 1, 2)
     return (batch.float() - 127.5) / 128

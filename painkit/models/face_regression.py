@@ -78,9 +78,9 @@ class FaceNetRegression(Persistent, TransformerMixin, RegressorMixin, BaseEstima
         Norm of the centre loss, None for none.
     center_weight : float
         lambda.
-    center_lr : float, optional
-        Learning rate of the centres; default `lr`. They start at the level means of the fresh features (ours;
-        the paper names no start).
+    center_lr : float
+        Rate of `CentreLoss.learn`. The centres start at the level means of the fresh features (both ours; the
+        paper says that centres learn by gradient descent and are essentially the level means).
     sampling : {'all', 'uniform'}
         Uniform over the levels 0-5 that occur, or every frame alike.
     thinning : {'collapse', 'literal', None}
@@ -117,7 +117,7 @@ class FaceNetRegression(Persistent, TransformerMixin, RegressorMixin, BaseEstima
     turning_point: float = 1.0
     center_p: Literal[1, 2] | None = None
     center_weight: float = 0.01
-    center_lr: float | None = None
+    center_lr: float = 0.1
     sampling: Sampling = "all"
     thinning: Thinning | None = "collapse"
     lr: float = 1e-4
@@ -166,7 +166,6 @@ class FaceNetRegression(Persistent, TransformerMixin, RegressorMixin, BaseEstima
         self.net_.to(acceleration.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         targets = torch.from_numpy(levels).to(acceleration.device, torch.float32)
         classes = targets.round().long()
-        groups = parameter_groups(self.net_, self.weight_decay)
         centre_loss = None
         if self.center_p is not None:
             centre_loss = CentreLoss(N_LEVELS, self.net_.ip1.out_features, self.center_p)
@@ -174,8 +173,6 @@ class FaceNetRegression(Persistent, TransformerMixin, RegressorMixin, BaseEstima
             some = rng.permutation(rows.size)[:512]
             features = self._apply(self.net_.embed, rows[some])
             centre_loss.start_at_means(torch.from_numpy(features).to(acceleration.device), classes[some])
-            rate = self.lr if self.center_lr is None else self.center_lr
-            groups.append({"params": list(centre_loss.parameters()), "weight_decay": 0.0, "lr": rate})
 
         def terms(images: Tensor, positions: NDArray[np.intp]) -> list[Tensor]:
             embedding = self.net_.embed(images)
@@ -186,6 +183,7 @@ class FaceNetRegression(Persistent, TransformerMixin, RegressorMixin, BaseEstima
                 found = [smooth_l1(estimate, target, self.turning_point)]
             if centre_loss is not None:
                 found.append(self.center_weight * centre_loss(embedding.float(), classes[positions]))
+                centre_loss.learn(embedding, classes[positions], self.center_lr)
             return found
 
         self.history_ = train_on_crops(
@@ -194,7 +192,9 @@ class FaceNetRegression(Persistent, TransformerMixin, RegressorMixin, BaseEstima
             self._store(),
             rows,
             batches(np.rint(levels), self.batch_size, self.iterations, rng, self.sampling),
-            torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum),
+            torch.optim.SGD(
+                parameter_groups(self.net_, self.weight_decay), lr=self.lr, momentum=self.momentum
+            ),
             acceleration=acceleration,
             augmentation=Augmentation(self.mirror, self.rotation, self.shift),
             seed=seed,
@@ -203,7 +203,7 @@ class FaceNetRegression(Persistent, TransformerMixin, RegressorMixin, BaseEstima
         self.centres_ = np.full((N_LEVELS, self.net_.ip1.out_features), np.nan, dtype=np.float32)
         if centre_loss is not None:
             occur = np.unique(np.rint(levels)).astype(int)
-            self.centres_[occur] = centre_loss.centres.detach().cpu().numpy()[occur]
+            self.centres_[occur] = centre_loss.centres.cpu().numpy()[occur]
         return self
 
     def predict(self, X: pd.DataFrame) -> NDArray[np.float32]:
@@ -264,7 +264,7 @@ class FaceNetRegression(Persistent, TransformerMixin, RegressorMixin, BaseEstima
         keep = np.arange(rows.size)
         if self.thinning is not None:
             sequences = frames.groupby(["subject", "sequence"], sort=False).ngroup().to_numpy()
-            keep = thin(np.rint(levels), sequences, self.thinning)
+            keep = thin(np.rint(levels), sequences, frames["frame"].to_numpy(), self.thinning)
         self.n_trained_frames_, self.n_thinned_ = keep.size, rows.size - keep.size
         return rows[keep], levels[keep]
 

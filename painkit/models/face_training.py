@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from painkit.faces.augmentation import Augmentation
 from painkit.models.acceleration import Acceleration
 from painkit.models.face_net import to_input
 from painkit.models.frames import FrameStore
+
+# Looking at the loss makes a GPU wait, so it is looked at every so many iterations.
+_CHECKED = 50
 
 __all__ = ["estimate_crops", "parameter_groups", "train_on_crops"]
 
@@ -74,14 +78,21 @@ def train_on_crops(
     PainkitError
         When the loss is no longer finite.
     """
-    history: list[list[float]] = []
+    history: list[Tensor] = []
+
+    def read(positions: NDArray[np.intp]) -> Tensor:
+        crops = torch.from_numpy(store.batch(rows[positions]))
+        # Only from pinned memory does a copy to the GPU run beside the computation.
+        return crops.pin_memory() if acceleration.device.type == "cuda" else crops
+
     generator = torch.Generator().manual_seed(seed)
     scaler = acceleration.scaler()
     net.train()
     with torch.random.fork_rng(devices=_cuda_devices(acceleration)):
         torch.manual_seed(seed)
-        for positions in tqdm(batches, total=int(progress) or None, disable=not progress, desc="training"):
-            images = augmentation(to_input(store.batch(rows[positions]), acceleration.device), generator)
+        bar = tqdm(batches, total=int(progress) or None, disable=not progress, desc="training")
+        for positions, crops in _read_ahead(bar, read):
+            images = augmentation(to_input(crops, acceleration.device), generator)
             with acceleration.autocast():
                 terms = loss(images, positions)
             optimizer.zero_grad(set_to_none=True)
@@ -90,13 +101,11 @@ def train_on_crops(
             scaler.update()
             if schedule is not None:
                 schedule.step()
-            history.append([float(term.detach()) for term in terms])
-            if not all(math.isfinite(term) for term in history[-1]):
-                raise PainkitError(
-                    f"training diverged at iteration {len(history)}: loss {history[-1]}",
-                    expected="a smaller learning rate",
-                )
-    return np.array(history)
+            history.append(torch.stack(terms).detach())
+            if len(history) % _CHECKED == 0:
+                _refuse_divergence(history[-_CHECKED:], len(history) - _CHECKED)
+    _refuse_divergence(history, 0)
+    return torch.stack(history).double().cpu().numpy() if history else np.empty((0,))
 
 
 @torch.inference_mode()
@@ -133,6 +142,34 @@ def estimate_crops(
         with acceleration.autocast():
             parts.append(function(images).float().cpu().numpy())
     return np.concatenate(parts)
+
+
+def _read_ahead(
+    batches: Iterable[NDArray[np.intp]], read: Callable[[NDArray[np.intp]], Tensor]
+) -> Iterator[tuple[NDArray[np.intp], Tensor]]:
+    """Batches with their crops; the next ones are read while the present ones train."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting: deque[tuple[NDArray[np.intp], Future[Tensor]]] = deque()
+        for positions in batches:
+            waiting.append((positions, reader.submit(read, positions)))
+            if len(waiting) > 1:
+                ready, crops = waiting.popleft()
+                yield ready, crops.result()
+        for ready, crops in waiting:
+            yield ready, crops.result()
+
+
+def _refuse_divergence(history: list[Tensor], before: int) -> None:
+    if not history:
+        return
+    terms = torch.stack(history)
+    lost = ~torch.isfinite(terms).all(dim=1)
+    if lost.any():
+        at = int(lost.int().argmax())
+        raise PainkitError(
+            f"training diverged at iteration {before + at + 1}: loss {terms[at].tolist()}",
+            expected="a smaller learning rate",
+        )
 
 
 def _cuda_devices(acceleration: Acceleration) -> list[torch.device]:

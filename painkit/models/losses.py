@@ -37,8 +37,9 @@ def smooth_l1(estimate: torch.Tensor, target: torch.Tensor, turning_point: float
 class CentreLoss(nn.Module):
     """Distance of features from the learned centre of their class, ``||x - c_y||_p^p`` (Eq. 3), batch mean.
 
-    The centres are parameters and learn by gradient descent, as in Wang et al.; in Wen et al. they are moving
-    averages. Neither batch size nor dimension enters otherwise.
+    The loss pulls features; centres follow by `learn`, gradient descent with a rate of their own. Left to the
+    net's optimizer they would hardly move: their gradient carries the loss's small weight, and that of a rare
+    class also its small share of the batch.
 
     Parameters
     ----------
@@ -52,13 +53,35 @@ class CentreLoss(nn.Module):
         if p not in (1, 2):
             raise PainkitError(f"centre loss with p = {p}", expected="1 or 2")
         self.p = p
-        self.centres = nn.Parameter(torch.zeros(n_classes, n_features))
+        self.centres: torch.Tensor
+        self.register_buffer("centres", torch.zeros(n_classes, n_features))
 
     def forward(self, features: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
         """Loss of features (n, n_features) of classes (n,) int64."""
         difference = features - self.centres[classes]
         distance = difference.abs() if self.p == 1 else difference**2
         return distance.sum(dim=1).mean()
+
+    @torch.no_grad()
+    def learn(self, features: torch.Tensor, classes: torch.Tensor, rate: float) -> None:
+        """Take one step of gradient descent with the centres of the classes that occur.
+
+        What descends is each class's own mean of ``||x - c||_p^p``, so the centres go to the class means for
+        ``p = 2`` and to the medians for ``p = 1``.
+
+        Parameters
+        ----------
+        features : (n, n_features) tensor
+        classes : (n,) int64 tensor
+        rate : float
+            For ``p = 2``, 0.5 moves a centre all the way to its class's mean in the batch; for ``p = 1`` no
+            coordinate moves by more than `rate`.
+        """
+        difference = self.centres[classes] - features.float()
+        gradient = difference.sign() if self.p == 1 else 2 * difference
+        counts = torch.bincount(classes, minlength=len(self.centres)).clamp(min=1)
+        total = torch.zeros_like(self.centres).index_add_(0, classes, gradient)
+        self.centres -= rate * total / counts[:, None]
 
     @torch.no_grad()
     def start_at_means(self, features: torch.Tensor, classes: torch.Tensor) -> None:

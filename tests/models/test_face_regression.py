@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from face_images import DrawnFaces
+from face_images import DrawnFaces, drawn_faces
 from numpy.typing import NDArray
 from sklearn.base import clone
 
@@ -41,12 +42,30 @@ def fits(faces: DrawnFaces, face_store: FrameStore) -> dict[str, FaceNetRegressi
     settings = {
         "all": {"sampling": "all"},
         "uniform": {"sampling": "uniform"},
-        "center": {"sampling": "uniform", "center_p": 2, "center_weight": 0.3, "center_lr": 0.5},
+        "center": ROWS["smooth L1 + L1 center loss + sampling"],
     }
     return {
         name: FaceNetRegression(store=face_store, **SMALL, **s).fit(train, train["level"])
         for name, s in settings.items()
     }
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, FrameStore]:
+    """Twelve further people: enough for an interval over subjects."""
+    more = drawn_faces(12, 24, seed=1)
+    folder: Path = tmp_path_factory.mktemp("strangers")
+    store = build_frame_store(
+        more.images.__getitem__, more.landmarks, folder, content="strangers", progress=False, simulated=True
+    )
+    return more.table, store
+
+
+def of_strangers(model: FaceNetRegression, store: FrameStore) -> FaceNetRegression:
+    """The fitted model, looking at another store."""
+    other = clone(model).set_params(store=store)
+    other.net_, other.centres_ = model.net_, model.centres_
+    return other
 
 
 def test_rows_are_those_of_the_tables(face_store: FrameStore) -> None:
@@ -140,27 +159,29 @@ def test_row_order_of_the_table_does_not_matter_for_thinning(
 
 
 def test_estimates_correlate_with_levels_of_new_people(
-    fits: dict[str, FaceNetRegression], faces: DrawnFaces
+    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, FrameStore]
 ) -> None:
-    _, test = split(faces)
-    estimates = fits["uniform"].predict(test)
+    test, store = strangers
+    estimates = of_strangers(fits["uniform"], store).predict(test)
     pcc = [
         np.corrcoef(estimates[rows], test["level"].to_numpy()[rows])[0, 1]
-        for rows in test.reset_index().groupby("subject").indices.values()
+        for rows in test.groupby("subject").indices.values()
     ]
     low, _ = bootstrap_over_subjects(np.array(pcc))
-    assert low > 0.3
+    assert low > 0.5
 
 
 def test_uniform_sampling_lowers_the_weighted_error(
-    fits: dict[str, FaceNetRegression], faces: DrawnFaces
+    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, FrameStore]
 ) -> None:
     """wMAE is the error's mean over the levels that occur; the change has an interval over subjects."""
-    _, test = split(faces)
+    test, store = strangers
     change = []
     levels = test["level"].to_numpy()
-    errors = {name: np.abs(fits[name].predict(test) - levels) for name in ("all", "uniform")}
-    for rows in test.reset_index().groupby("subject").indices.values():
+    errors = {
+        name: np.abs(of_strangers(fits[name], store).predict(test) - levels) for name in ("all", "uniform")
+    }
+    for rows in test.groupby("subject").indices.values():
         wmae = {
             name: np.mean([e[rows][levels[rows] == k].mean() for k in np.unique(levels[rows])])
             for name, e in errors.items()
@@ -171,22 +192,34 @@ def test_uniform_sampling_lowers_the_weighted_error(
 
 
 def test_centre_loss_reduces_the_spread_within_levels(
+    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, FrameStore]
+) -> None:
+    """What the paper says it does: features of one level come to lie closer together.
+
+    It is no claim that levels are told apart better: that share of variance is what the notebook reports.
+    """
+    test, store = strangers
+    levels = test["level"].to_numpy()
+    spread: dict[str, list[float]] = {"uniform": [], "center": []}
+    for name, found in spread.items():
+        features = of_strangers(fits[name], store).transform(test)
+        for rows in test.groupby("subject").indices.values():
+            x, y = features[rows], levels[rows]
+            off = np.concatenate([x[y == k] - x[y == k].mean(0) for k in np.unique(y)])
+            found.append(float(np.linalg.norm(off, axis=1).mean()))
+    _, high = bootstrap_over_subjects(np.subtract(spread["center"], spread["uniform"]))
+    assert high < 0
+
+
+def test_centres_follow_the_features_of_their_levels(
     fits: dict[str, FaceNetRegression], faces: DrawnFaces
 ) -> None:
-    """Share of the features' variance that lies within levels, per subject held out."""
-    _, test = split(faces)
-    levels = test["level"].to_numpy()
-
-    def within(features: NDArray[np.float32], rows: NDArray[np.intp]) -> float:
-        x, y = features[rows], levels[rows]
-        inside = sum(((x[y == k] - x[y == k].mean(0)) ** 2).sum() for k in np.unique(y))
-        return float(inside / ((x - x.mean(0)) ** 2).sum())
-
-    features = {name: fits[name].transform(test) for name in ("uniform", "center")}
-    groups = test.reset_index().groupby("subject").indices.values()
-    change = [within(features["center"], rows) - within(features["uniform"], rows) for rows in groups]
-    _, high = bootstrap_over_subjects(np.array(change))
-    assert high < 0
+    """The paper: a centre is essentially the mean of the features of its class."""
+    train, _ = split(faces)
+    features, model = fits["center"].transform(train), fits["center"]
+    means = np.stack([features[train["level"] == k].mean(axis=0) for k in range(6)])
+    nearest = np.linalg.norm(model.centres_[:, None] - means, axis=2).argmin(axis=1)
+    assert nearest.tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_bfloat16_estimates_agree_with_float32(fits: dict[str, FaceNetRegression], faces: DrawnFaces) -> None:
@@ -194,8 +227,26 @@ def test_bfloat16_estimates_agree_with_float32(fits: dict[str, FaceNetRegression
     model = clone(fits["uniform"]).set_params(precision="bfloat16")
     model.net_ = fits["uniform"].net_
     exact = fits["uniform"].predict(test[:24])
+    rounded = model.predict(test)
     # Eight bits of mantissa through 27 layers: a few hundredths of a level.
-    assert np.abs(model.predict(test[:24]) - exact).max() < 0.15
+    assert np.abs(rounded[:24] - exact).max() < 0.05
+    # The last layer is computed in float32: in bfloat16 half of the estimates would fall together.
+    assert np.unique(rounded).size > 0.95 * rounded.size
+
+
+def test_training_in_bfloat16_is_as_accurate(
+    fits: dict[str, FaceNetRegression], faces: DrawnFaces, strangers: tuple[pd.DataFrame, FrameStore]
+) -> None:
+    train, _ = split(faces)
+    test, store = strangers
+    rounded = clone(fits["uniform"]).set_params(precision="bfloat16").fit(train, train["level"])
+    levels = test["level"].to_numpy()
+    error, exact = (
+        np.abs(of_strangers(model, store).predict(test) - levels).mean()
+        for model in (rounded, fits["uniform"])
+    )
+    # Another seed of the same net changes the error by about as much.
+    assert error == pytest.approx(exact, abs=0.15)
 
 
 def test_device_and_precision_are_settled_by_the_hardware() -> None:
@@ -255,3 +306,16 @@ def test_store_of_other_crops_or_another_cohort_is_refused(
         FaceNetRegression(store=face_store, **TINY).fit(elsewhere, np.zeros(4))
     with pytest.raises(PainkitError, match=r"lacks \['row'\]"):
         FaceNetRegression(store=face_store, **TINY).fit(faces.table[:4].drop(columns="row"), np.zeros(4))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["auto", "float32", "float16"])
+def test_a_gpu_trains_and_estimates_like_the_cpu(
+    precision: Literal["auto", "float32", "float16"], faces: DrawnFaces, face_store: FrameStore
+) -> None:
+    train, test = split(faces)
+    settings = {**TINY, **ROWS["smooth L1 + L1 center loss + sampling"]}
+    cpu = FaceNetRegression(store=face_store, device="cpu", precision="float32", **settings)
+    gpu = FaceNetRegression(store=face_store, device="cuda", precision=precision, **settings)
+    estimates = [one.fit(train, train["level"]).predict(test) for one in (cpu, gpu)]
+    np.testing.assert_allclose(estimates[0], estimates[1], atol=0.25)  # dropout draws differ

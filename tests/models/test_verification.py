@@ -33,6 +33,17 @@ def test_training_beats_chance_on_people_never_seen(trained: FaceVerification, f
     assert auc.low <= auc.value <= auc.high
 
 
+def test_centres_come_to_lie_at_the_mean_features_of_their_people(
+    trained: FaceVerification, faces: DrawnFaces
+) -> None:
+    """Centre loss with centres that stay behind would only shorten the features."""
+    people = faces.table[faces.table["subject"] < "s06"]
+    features = trained.transform(people)
+    means = np.stack([features[people["subject"] == name].mean(axis=0) for name in trained.identities_])
+    apart = np.linalg.norm(means[:, None] - means, axis=2)[np.triu_indices(6, 1)].mean()
+    assert np.linalg.norm(trained.centres_ - means, axis=1).max() < 0.25 * apart
+
+
 def test_backbone_goes_into_the_regressor(
     trained: FaceVerification, faces: DrawnFaces, face_store: FrameStore, tmp_path: Path
 ) -> None:
@@ -87,6 +98,30 @@ def test_auc_is_the_rank_statistic_over_all_pairs() -> None:
     found = verification_auc(features, who)
     assert found.value == pytest.approx(slow, abs=1e-12)
     assert found.n_pairs == len(pairs)
+
+
+def test_gain_is_the_difference_on_the_same_pairs_and_people() -> None:
+    rng = np.random.default_rng(3)
+    who = np.repeat(np.arange(12), 5)
+    weak = rng.normal(size=(12, 6))[who] + rng.normal(0, 2.0, (60, 6))
+    strong = weak + 4.0 * rng.normal(size=(12, 6))[who]
+    gain = verification_auc(strong, who, baseline=weak, seed=1)
+    one, other = verification_auc(strong, who, seed=1), verification_auc(weak, who, seed=1)
+    assert gain.value == pytest.approx(one.value - other.value, abs=1e-12)
+    assert gain.low > 0
+    nothing = verification_auc(weak, who, baseline=2 * weak)
+    assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
+
+
+def test_pairs_drawn_at_random_estimate_the_auc_of_all_pairs() -> None:
+    rng = np.random.default_rng(4)
+    who = np.repeat(np.arange(40), 20)
+    features = rng.normal(size=(40, 4))[who] + rng.normal(0, 1.5, (800, 4))
+    every = verification_auc(features, who, n_resamples=1)
+    some = verification_auc(features, who, max_pairs=5000, n_resamples=1)
+    assert (every.n_pairs, some.n_pairs) == (800 * 799 // 2, 10_000)
+    # The standard error of an AUC from 5,000 pairs of each kind is below 0.006.
+    assert some.value == pytest.approx(every.value, abs=0.02)
 
 
 def test_auc_of_equal_features_is_one_half() -> None:
