@@ -88,9 +88,7 @@ def report(frames: int, noise: float, jobs: int) -> dict[str, float]:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         found = pool.submit(measure, frames, noise, jobs).result()
     print(f"\n{frames} frames of {found['size'] / 1000:.0f} kB, {jobs} threads")
-    print(
-        f"build: {found['rate']:.0f} frames/s (floor {FLOOR}), with other processes {found['wall rate']:.0f}"
-    )
+    print(f"build: {found['rate']:.0f} frames/s (floor {FLOOR}), by the clock {found['wall rate']:.0f}")
     print(f"processor time: {found['cost']:.2f} ms a frame")
     print(f"batch of {BATCH}: {found['batch']:.2f} ms")
     print(f"peak memory: {found['peak'] / 1e6:.0f} MB (ceiling {CEILING / 1e6:.0f})")

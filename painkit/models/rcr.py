@@ -185,5 +185,5 @@ class RecurrentConvolutionRegression(Persistent, RegressorMixin, BaseEstimator):
 
 
 def _inputs(z: NDArray[np.float32], at: NDArray[np.intp]) -> Tensor:
-    """Standardised features (n, d, time) of the rows at positions (n, time); 0, the mean, where that is -1."""
+    """Standardised features (n, d, time) of rows at positions (n, time); 0, the mean, where that is -1."""
     return torch.from_numpy(np.where((at >= 0)[..., None], z[at], np.float32(0))).transpose(1, 2)

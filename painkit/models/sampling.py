@@ -33,9 +33,10 @@ def thin(
         Number of each frame in its sequence. A run ends where the next number is not given: what the frames
         in between showed is not known.
     rule : {'collapse', 'literal'}
-        ``'literal'``: the paper's sentence. A run of more than 5 consecutive equal levels leaves its first frame; shorter
-        runs stay whole. ``'collapse'``: what the released script means to do. Going forward, 5 equal levels
-        in a row leave their first frame, so a long run leaves one frame in 5, and its rest of less than 5.
+        ``'literal'``: the paper's sentence. A run of more than 5 consecutive equal levels leaves its
+        first frame; shorter runs stay whole. ``'collapse'``: what the released script means to do. Going
+        forward, 5 equal levels in a row leave their first frame, so a long run leaves one frame in 5, and its
+        rest of less than 5.
 
     Returns
     -------
