@@ -59,7 +59,11 @@ def errors_by_subject(
         figure.add_hline(
             y=mean,
             line={"dash": "dot", "width": 1},
-            annotation={"text": f"mean over subjects {mean:.2f}", "xanchor": "right"},
+            annotation={
+                "text": f"mean over subjects {mean:.2f}",
+                "xanchor": "right",
+                "bgcolor": "rgba(255,255,255,0.8)",
+            },
             row=row,
             col=1,
         )

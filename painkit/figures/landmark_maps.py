@@ -93,7 +93,12 @@ def distance_boxes(
     columns = min(2, len(chosen))
     rows = -(-len(chosen) // columns)
     figure = make_subplots(
-        rows, columns, subplot_titles=list(chosen), shared_yaxes="all", horizontal_spacing=0.03
+        rows,
+        columns,
+        subplot_titles=list(chosen),
+        shared_yaxes="all",
+        horizontal_spacing=0.03,
+        vertical_spacing=0.15,
     )
     # The five numbers, not every frame: a page of 48,000 points a box would weigh megabytes.
     distances = np.linalg.norm(landmarks, axis=2)
