@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import warnings
-from concurrent.futures import ProcessPoolExecutor
+import subprocess
+import sys
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 from archive_files import OTHER, OTHER_SEQUENCE, SEQUENCE, SUBJECT, face, points_text
 
 from painkit.data import load
 from painkit.data.simulated import simulate
-from painkit.data.unbc import read_unbc
 from painkit.errors import PainkitError
 
 
@@ -377,26 +375,44 @@ def test_unknown_reader_and_option(archive):
         load("unbc", archive.root, landmark=True)
 
 
-def test_threads_and_processes_read_what_one_of_each_reads(tmp_path, monkeypatch):
-    """Files by processes, images that may be black by threads; no warning of forking either."""
-    pools = []
+_READ_BOTH_WAYS = """
+import sys, warnings
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+import pandas as pd
+from painkit.data import unbc
 
-    class Pool(ProcessPoolExecutor):
-        def __init__(self, *args, **options):
-            pools.append(args)
-            super().__init__(*args, **options)
+pools = []
 
-    monkeypatch.setattr("painkit.data.unbc.ProcessPoolExecutor", Pool)
-    monkeypatch.setattr("painkit.data.unbc._MANY", 1)  # the smallest copy shared out
+class Pool(ProcessPoolExecutor):
+    def __init__(self, *args, **options):
+        pools.append(args)
+        super().__init__(*args, **options)
+
+unbc.ProcessPoolExecutor = Pool
+unbc._MANY = 1  # the smallest copy shared out
+warnings.simplefilter("error")
+copy = Path(sys.argv[1])
+alone, shared_out = (unbc.read_unbc(copy, cache=False, progress=False, jobs=jobs) for jobs in (1, 2))
+assert pools == [(2,)], pools
+assert alone.fingerprint == shared_out.fingerprint
+pd.testing.assert_frame_equal(alone.frames, shared_out.frames)
+pd.testing.assert_frame_equal(alone.findings, shared_out.findings)
+print(*alone.frames["image"][alone.frames["black"]], sep="\\n")
+"""
+
+
+def test_threads_and_processes_read_what_one_of_each_reads(tmp_path):
+    """Files by processes, images that may be black by threads; no warning of forking either.
+
+    In a program of its own: one that has threads, as that of parallel tests, is not forked.
+    """
     copy = simulate(tmp_path / "copy", profile="smoke", images="all", progress=False)
     black = sorted((copy / "Images").rglob("*.png"))[::40]
     for path in black:
         path.write_bytes(cv2.imencode(".png", np.zeros((240, 320, 3), np.uint8))[1].tobytes())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        alone, shared_out = (read_unbc(copy, cache=False, progress=False, jobs=jobs) for jobs in (1, 2))
-    assert pools == [(2,)]
-    assert set(black) <= {copy / path for path in alone.frames["image"][alone.frames["black"]]}
-    assert alone.fingerprint == shared_out.fingerprint
-    pd.testing.assert_frame_equal(alone.frames, shared_out.frames)
-    pd.testing.assert_frame_equal(alone.findings, shared_out.findings)
+    done = subprocess.run(
+        [sys.executable, "-c", _READ_BOTH_WAYS, str(copy)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(black) <= {copy / line for line in done.stdout.splitlines()}
