@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -81,6 +82,17 @@ def test_notebook_runs_and_its_page_shows_plots_offline_and_says_simulated(name,
     )
     assert text.count('class="plotly-graph-div"') == figures
     assert figures >= (0 if name == "explore_landmarks" else 5)
+
+
+@pytest.mark.notebook
+def test_tour_shows_what_a_copy_with_frame_labels_alone_has(smoke, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(smoke / "Frame_Labels" / "PSPI", copy / "Frame_Labels" / "PSPI")
+    given = {"data": "unbc", "root": str(copy)}
+    page = run_notebook("00_tour", profile="smoke", parameters=given, out=tmp_path / "out")
+    rows = pd.read_csv(page.parent / "trivial_rows.csv")["row"].unique().tolist()
+    assert rows == ["level: all zeros", "level: train mean", "level: train median"]
+    assert "No frame of it has an image or landmarks." in page.read_text()
 
 
 @pytest.mark.notebook

@@ -15,7 +15,15 @@ from painkit.data.cohort import Cohort
 from painkit.faces.landmarks import LINES, landmark_name
 from painkit.figures.style import finish
 
-__all__ = ["add_face", "face_strip", "image_uri", "outline"]
+__all__ = [
+    "add_face",
+    "face_strip",
+    "face_through_time",
+    "image_uri",
+    "outline",
+    "peak_sequence",
+    "rising_frames",
+]
 
 
 def image_uri(image: NDArray[np.uint8]) -> str:
@@ -112,6 +120,39 @@ def add_face(
     # One pixel is as wide as it is high, in whichever subplot the face stands.
     axis = figure.data[-1].xaxis or "x"
     figure.update_yaxes(scaleanchor=axis, **place)
+
+
+def peak_sequence(cohort: Cohort) -> str:
+    """Return the sequence with the highest PSPI; without PSPI, the one with most tracked frames."""
+    frames = cohort.frames
+    if frames["pspi"].notna().any():
+        return str(frames["sequence"].iloc[int(frames["pspi"].argmax())])
+    return str(frames.groupby("sequence")["tracked"].sum().idxmax())
+
+
+def rising_frames(cohort: Cohort, sequence: str, count: int = 4) -> list[int]:
+    """Rows of frames of a sequence from its lowest to its highest PSPI, in time order.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    sequence : str
+    count : int
+
+    Returns
+    -------
+    list of int
+        Rows of ``cohort.frames``: `count` frames or fewer, with images where there are enough of them, else
+        with landmarks; empty where there are neither.
+    """
+    frames = cohort.frames.reset_index(drop=True)
+    own = frames[frames["sequence"] == sequence]
+    seen = own[own["image"].notna()]
+    shown = seen if len(seen) >= count else own[own["tracked"]]
+    if shown.empty:
+        return []
+    ranked = shown.sort_values("pspi", kind="stable").index
+    return sorted({int(ranked[at]) for at in np.linspace(0, len(ranked) - 1, count).round().astype(int)})
 
 
 def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
