@@ -226,7 +226,11 @@ def _collect(folder: Path, names: Sequence[str]) -> pd.DataFrame:
         raise PainkitError(
             f"the file of fold {', '.join(gone)} is gone or damaged", where=folder, expected="run it again"
         )
-    return pd.concat([read_fold(folder, name) for name in names], ignore_index=True)
+    table = pd.concat([read_fold(folder, name) for name in names], ignore_index=True)
+    # A class that a fold's training never showed has no score there: the model gives it no chance.
+    scores = sorted((c for c in map(str, table) if re.fullmatch(r"p_\d+", c)), key=lambda c: int(c[2:]))
+    table[scores] = table[scores].fillna(0.0)
+    return table[[c for c in map(str, table) if c not in scores] + scores]
 
 
 @contextmanager
