@@ -135,13 +135,18 @@ def estimate_crops(
     (n, ...) float32 array
     """
     net.eval()
-    parts = []
+    result = np.empty(0, np.float32)
     # An empty batch still goes through the net, so that no frames give an array of the right shape.
     for start in range(0, max(n, 1), batch_size):
-        images = to_input(crops(slice(start, min(start + batch_size, n))), acceleration.device)
+        part = slice(start, min(start + batch_size, n))
+        images = to_input(crops(part), acceleration.device)
         with acceleration.autocast():
-            parts.append(function(images).float().cpu().numpy())
-    return np.concatenate(parts)
+            found = function(images).float().cpu().numpy()
+        if start == 0:
+            # One array at once: small ones between the large ones would keep the heap from shrinking.
+            result = np.empty((n, *found.shape[1:]), np.float32)
+        result[part] = found
+    return result
 
 
 def _read_ahead(
