@@ -28,6 +28,7 @@ SHAPES = {
 
 # Pixels of the image one unit sees: 3x3 adds 2 steps, a 2x2 pool one step; a pool doubles the step.
 RECEPTIVE = {"conv1b": 5, "pool1": 6, "res2_2": 14, "conv2": 18, "pool2": 20, "res3_4": 52, "conv3": 60}
+RECEPTIVE |= {"pool3": 64, "res4_10": 224, "conv4": 240, "pool4": 248, "res5_6": 440}
 
 
 def test_layer_shapes() -> None:
@@ -60,15 +61,17 @@ def test_parameter_count() -> None:
 @pytest.mark.parametrize(("name", "size"), RECEPTIVE.items())
 def test_receptive_size(name: str, size: int) -> None:
     """The extent of the image a middle unit's gradient reaches, with all weights positive."""
+    # From pool3 on one unit sees more than a crop: the convolutions run on a larger picture.
+    height, width = (112, 96) if size <= 60 else (560, 544)
     net = FaceBackbone(width=1 / 32)
     for parameter in net.parameters():
         nn.init.constant_(parameter, 0.1)
     layers = list(net.named_children())
     upto = [n for n, _ in layers].index(name) + 1
     # Distinct values: a pool of equal ones would pass its gradient to one corner only.
-    gradient = torch.zeros(112, 96)
+    gradient = torch.zeros(height, width)
     for seed in range(12):
-        x = torch.rand(1, 3, 112, 96, generator=torch.Generator().manual_seed(seed), requires_grad=True)
+        x = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed), requires_grad=True)
         y = x
         for _, layer in layers[:upto]:
             y = layer(y)
