@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from painkit.data.identities import IdentityImages
 from painkit.errors import PainkitError
-from painkit.evaluation.keys import describe, digest, versions
+from painkit.evaluation.keys import describe, digest, settled, versions
 from painkit.faces.crops import FaceCrop
 from painkit.files import write_atomically
 from painkit.models.frames import FrameStore, build_frame_store
@@ -91,7 +91,7 @@ def pretrain(
     PainkitError
         When too few people remain to train or to test on.
     """
-    images = identities.images
+    net, images = settled(net), identities.images
     people = images["identity"].unique()
     n_test = max(2, round(held_out * len(people)))
     if len(people) - n_test < 2:
@@ -130,9 +130,12 @@ def _train_and_test(
 ) -> None:
     train, people = images[~test], images.loc[~test, "identity"]
     untrained = clone(net).set_params(iterations=0).fit(train, people).transform(images[test])
-    trained = clone(net).fit(train, people)
-    trained.save(folder)
-    trained.save_backbone(folder / "backbone.safetensors")
+    if (folder / "backbone.safetensors").is_file():  # written after the rest of the net
+        trained = FaceVerification.load(folder).set_params(store=net.store)
+    else:
+        trained = clone(net).fit(train, people)
+        trained.save(folder)
+        trained.save_backbone(folder / "backbone.safetensors")
     features = trained.transform(images[test])
     rows = []
     for name, of, baseline in (

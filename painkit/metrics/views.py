@@ -188,6 +188,11 @@ def _checked(table: pd.DataFrame, scale: Scale | None) -> pd.DataFrame:
     scores = _score_columns(labelled)
     for column in ("y_true", "y_pred", *scores):
         finite(f"{column} of the labelled rows", labelled[column])
+    if _has_std(labelled) and (lacking := int(labelled["y_std"].isna().sum())):
+        raise PainkitError(
+            f"{lacking} of {len(labelled)} labelled rows have no y_std",
+            expected="one in every row, or in none",
+        )
     true = labelled["y_true"].to_numpy(dtype=np.float64)
     if scale and (true.min() < scale.low or true.max() > scale.high):
         raise PainkitError(f"y_true runs from {true.min():g} to {true.max():g}", expected=scale.label)
@@ -218,4 +223,4 @@ def _score_columns(table: pd.DataFrame) -> list[str]:
 
 
 def _has_std(table: pd.DataFrame) -> bool:
-    return "y_std" in table and bool(table["y_std"].notna().all())
+    return "y_std" in table and bool(table["y_std"].notna().any())

@@ -20,7 +20,12 @@ from painkit.errors import PainkitError
 from painkit.faces.augmentation import Augmentation
 from painkit.models.acceleration import Precision, choose_acceleration
 from painkit.models.face_net import PainNet
-from painkit.models.face_training import estimate_crops, parameter_groups, train_on_crops
+from painkit.models.face_training import (
+    estimate_crops,
+    estimate_rows,
+    parameter_groups,
+    train_on_crops,
+)
 from painkit.models.frames import FrameStore
 from painkit.models.losses import CentreLoss, smooth_l1
 from painkit.models.persistence import Persistent
@@ -223,19 +228,12 @@ class FaceNetRegression(Persistent, TransformerMixin, RegressorMixin, BaseEstima
     def _over(self, X: pd.DataFrame, what: Literal["predict", "embed"]) -> NDArray[np.float32]:
         check_is_fitted(self, "net_")
         function = self.net_ if what == "predict" else self.net_.embed
-        usable = crops_of(X, self._store())
-        found = self._apply(function, X["row"].to_numpy(dtype=np.intp)[usable])
-        result = np.full((len(X), *found.shape[1:]), np.nan, dtype=np.float32)
-        result[usable] = found
-        return result
+        crops_of(X, self._store())
+        return self._apply(function, X["row"].to_numpy(dtype=np.intp))
 
     def _apply(self, function: Any, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        store = self._store()
         acceleration = choose_acceleration(self.device, self.precision)
-        self.net_.to(acceleration.device)
-        return estimate_crops(
-            function, self.net_, lambda part: store.batch(rows[part]), rows.size, acceleration=acceleration
-        )
+        return estimate_rows(function, self.net_, self._store(), rows, acceleration=acceleration)
 
     def _store(self) -> FrameStore:
         store = self.store if isinstance(self.store, FrameStore) else FrameStore(Path(self.store))

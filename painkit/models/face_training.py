@@ -21,7 +21,7 @@ from painkit.models.frames import FrameStore
 # Looking at the loss makes a GPU wait, so it is looked at every so many iterations.
 _CHECKED = 50
 
-__all__ = ["estimate_crops", "parameter_groups", "train_on_crops"]
+__all__ = ["estimate_crops", "estimate_rows", "parameter_groups", "train_on_crops"]
 
 
 def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, object]]:
@@ -125,7 +125,7 @@ def estimate_crops(
     function : callable
         Of images (b, 3, height, width); gives (b, ...).
     net : Module
-        Set to evaluation mode.
+        Moved to the device and set to evaluation mode.
     crops : callable
         Gives the uint8 crops of a slice of 0..n.
     n : int
@@ -134,7 +134,7 @@ def estimate_crops(
     -------
     (n, ...) float32 array
     """
-    net.eval()
+    net.to(acceleration.device).eval()
     result = np.empty(0, np.float32)
     # An empty batch still goes through the net, so that no frames give an array of the right shape.
     for start in range(0, max(n, 1), batch_size):
@@ -146,6 +146,28 @@ def estimate_crops(
             # One array at once: small ones between the large ones would keep the heap from shrinking.
             result = np.empty((n, *found.shape[1:]), np.float32)
         result[part] = found
+    return result
+
+
+def estimate_rows(
+    function: Callable[[Tensor], Tensor],
+    net: nn.Module,
+    store: FrameStore,
+    rows: NDArray[np.intp],
+    *,
+    acceleration: Acceleration,
+) -> NDArray[np.float32]:
+    """Apply a function of a net to the crops of a store's rows: (len(rows), ...), NaN where there is no crop.
+
+    See `estimate_crops`.
+    """
+    usable = store.usable[rows]
+    there = rows[usable]
+    found = estimate_crops(
+        function, net, lambda part: store.batch(there[part]), there.size, acceleration=acceleration
+    )
+    result = np.full((rows.size, *found.shape[1:]), np.nan, dtype=np.float32)
+    result[usable] = found
     return result
 
 

@@ -14,7 +14,7 @@ from painkit.errors import PainkitError
 from painkit.faces.alignment import apply_transform, five_points, similarity_transform
 from painkit.models.acceleration import Precision, choose_acceleration
 from painkit.models.face_net import FaceBackbone
-from painkit.models.face_training import estimate_crops
+from painkit.models.face_training import estimate_rows
 from painkit.models.frames import FrameStore
 from painkit.models.weights import load_face_weights
 
@@ -69,19 +69,14 @@ def deep_features(
     """
     backbone = FaceBackbone(width)
     load_face_weights(backbone, pretrained, channels=pretrained_channels)
-    acceleration = choose_acceleration(device, precision)
-    backbone.to(acceleration.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    rows = np.flatnonzero(store.usable)
-    found = estimate_crops(
+    backbone.to(memory_format=torch.channels_last)
+    return estimate_rows(
         lambda images: backbone(images).mean(dim=(2, 3)),
         backbone,
-        lambda part: store.batch(rows[part]),
-        rows.size,
-        acceleration=acceleration,
+        store,
+        np.arange(len(store)),
+        acceleration=choose_acceleration(device, precision),
     )
-    features = np.full((len(store), found.shape[1]), np.nan, dtype=np.float32)
-    features[rows] = found
-    return features
 
 
 def features_of(X: pd.DataFrame, features: Features) -> NDArray[np.float32]:

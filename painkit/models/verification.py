@@ -20,7 +20,7 @@ from painkit.errors import PainkitError
 from painkit.faces.augmentation import Augmentation
 from painkit.models.acceleration import Precision, choose_acceleration
 from painkit.models.face_net import VerificationNet
-from painkit.models.face_training import estimate_crops, parameter_groups, train_on_crops
+from painkit.models.face_training import estimate_rows, parameter_groups, train_on_crops
 from painkit.models.frames import FrameStore
 from painkit.models.losses import CentreLoss
 from painkit.models.persistence import Persistent
@@ -171,21 +171,9 @@ class FaceVerification(Persistent, TransformerMixin, BaseEstimator):  # type: ig
     def transform(self, X: pd.DataFrame) -> NDArray[np.float32]:
         """Features (n, 512 * width) of images; NaN where there is no face. Compare them by cosine."""
         check_is_fitted(self, "net_")
-        acceleration, store = choose_acceleration(self.device, self.precision), self._store()
+        acceleration = choose_acceleration(self.device, self.precision)
         rows = X["row"].to_numpy(dtype=np.intp)
-        usable = store.usable[rows]
-        rows = rows[usable]
-        self.net_.to(acceleration.device)
-        found = estimate_crops(
-            self.net_.embed,
-            self.net_,
-            lambda part: store.batch(rows[part]),
-            rows.size,
-            acceleration=acceleration,
-        )
-        result = np.full((len(X), found.shape[1]), np.nan, dtype=np.float32)
-        result[usable] = found
-        return result
+        return estimate_rows(self.net_.embed, self.net_, self._store(), rows, acceleration=acceleration)
 
     def save_backbone(self, path: str | PathLike[str]) -> None:
         """Write the convolution layers by their published names, for ``pretrained=`` elsewhere."""

@@ -325,14 +325,20 @@ def test_pretraining_holds_people_out_and_is_read_again(people: IdentityImages, 
     assert found.counts["people held out"] == 2
     assert found.counts["images trained on"] == 16
     assert found.auc["row"].tolist() == ["untrained", "pre-trained", "gain"]
-    before, after, gain = found.auc["value"]
-    assert gain == pytest.approx(after - before, abs=1e-12)
+    untrained, pretrained, gain = found.auc["value"]
+    assert gain == pytest.approx(pretrained - untrained, abs=1e-12)
     assert (found.auc["n_pairs"] == 8 * 7 / 2).all()  # of the eight images of two people
     assert found.auc["value"][:2].between(0, 1).all()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("verification-*/*")}
     again = pretrain(net, people, tmp_path, n_resamples=50)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("verification-*/*")} == before
     pd.testing.assert_frame_equal(again.auc, found.auc)
+    # A run killed while it tested the net does not train it again.
+    (scores,) = tmp_path.glob("verification-*/auc.csv")
+    scores.unlink()
+    after_kill = pretrain(net, people, tmp_path, n_resamples=50)
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items() if path != scores)
+    pd.testing.assert_frame_equal(after_kill.auc, found.auc)
     model = FaceNetRegression(store=store, width=1 / 32, iterations=0, pretrained=found.weights, device="cpu")
     X = people.images.assign(subject="a", sequence="a", frame=np.arange(24))
     loaded = model.fit(X, np.zeros(24)).net_.backbone.state_dict()

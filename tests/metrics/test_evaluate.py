@@ -188,6 +188,7 @@ def test_each_target_is_scored_on_its_own_scale(table):
         (lambda t: t.assign(y_true=np.nan), "no labelled rows"),
         (lambda t: t.assign(y_true=t["y_true"] + 6), "y_true runs from 6 to 11.*level 0-5"),
         (lambda t: t.drop(columns="y_std"), "does not allow 'coverage 50%'"),
+        (lambda t: t.assign(y_std=t["y_std"].where(t.index > 24)), "25 of .* labelled rows have no y_std"),
         (lambda t: t.drop(columns="fold"), "no fold"),
     ],
 )
