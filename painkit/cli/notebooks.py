@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -128,6 +129,7 @@ def run_notebook(
     except OSError as error:
         raise PainkitError(f"cannot be made: {error.strerror}", where=folder) from error
     executed = folder / notebook.name
+    os.environ.setdefault("PAINKIT_TEXT_PROGRESS", "1")  # the kernel inherits it
     try:
         papermill.execute_notebook(
             str(notebook),

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from tqdm.auto import tqdm
 
 from painkit.data.cohort import Cohort
 from painkit.evaluation.protocols import Protocol
 from painkit.evaluation.runs import Run, run
+from painkit.progress import tqdm
 
 __all__ = ["Row", "estimated_by_all", "run_rows", "side_by_side"]
 

@@ -15,7 +15,6 @@ import joblib
 import pandas as pd
 import yaml
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from tqdm.auto import tqdm
 
 from painkit.errors import PainkitError
 from painkit.evaluation.folds import Job, cores, do_fold, is_done, model_folder, read_fold, read_record
@@ -23,6 +22,7 @@ from painkit.evaluation.keys import data_digest, describe, digest, settled, vers
 from painkit.evaluation.protocols import Fold, Protocol
 from painkit.evaluation.report import Report, about
 from painkit.evaluation.samples import samples
+from painkit.progress import tqdm
 
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort

@@ -17,12 +17,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from painkit.errors import PainkitError
 from painkit.models.persistence import Persistent
 from painkit.models.sequences import TARGETS, check_labels, check_sequences, tracked_rows
 from painkit.models.standardize import LandmarkStandardizer
+from painkit.progress import tqdm
 
 if TYPE_CHECKING:
     from painkit.data.cohort import SequenceSample

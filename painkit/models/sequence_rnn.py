@@ -15,12 +15,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
-from tqdm.auto import tqdm
 
 from painkit.errors import PainkitError
 from painkit.models.persistence import Persistent
 from painkit.models.sequences import check_labels, check_sequences, tracked_rows
 from painkit.models.standardize import LandmarkStandardizer
+from painkit.progress import tqdm
 
 if TYPE_CHECKING:
     from painkit.data.cohort import SequenceSample

@@ -21,7 +21,6 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from painkit import __version__
 from painkit.errors import PainkitError
@@ -30,6 +29,7 @@ from painkit.models.landmarks_net import LandmarkNet, Placement
 from painkit.models.persistence import Persistent, read_tensors, write_tensors
 from painkit.models.sequences import check_labels, check_sequences, frame_rows, personal_columns, tracked
 from painkit.models.standardize import LandmarkStandardizer
+from painkit.progress import tqdm
 
 if TYPE_CHECKING:
     from painkit.data.cohort import SequenceSample

@@ -27,7 +27,7 @@ def write_notebook(path, *cells):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def ran(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     notebook = write_notebook(
         folder / "small.ipynb",
@@ -35,14 +35,24 @@ def page(tmp_path_factory):
         "from pathlib import Path\nPath(out, 'epochs.txt').write_text(f'{epochs} {title}')",
         PLOT,
         "import pandas as pd\npd.DataFrame({'subject': ['<script>alert(1)</script>']})",
-        "import sys\nprint(f' {50}%|#####     | 1/2', file=sys.stderr)",
+        "from painkit.progress import tqdm\nfor _ in tqdm('ab', desc='folds'): pass",
     )
     result = CliRunner().invoke(
         app,
         ["run", str(notebook), "-p", "epochs", "7", "--out", str(folder / "out"), "-p", "title", "a: b: c"],
     )
     assert result.exit_code == 0, result.output
-    return folder / "out" / "small.html"
+    return folder / "out" / "small.html", result.stderr
+
+
+@pytest.fixture(scope="module")
+def page(ran):
+    return ran[0]
+
+
+@pytest.mark.notebook
+def test_progress_inside_the_notebook_reaches_the_terminal(ran):
+    assert re.search(r"folds: 100%\|.*2/2", ran[1])
 
 
 @pytest.mark.notebook
@@ -65,7 +75,8 @@ def test_text_from_data_is_escaped_and_progress_bars_are_left_out(page):
     text = page.read_text()
     assert "<script>alert(1)</script>" not in text
     assert "&lt;script&gt;alert(1)" in text
-    assert "50%|" not in text
+    assert "100%|" in page.with_suffix(".ipynb").read_text()
+    assert "100%|" not in text
 
 
 def test_a_parameter_the_notebook_does_not_declare_is_refused_by_name(tmp_path):
