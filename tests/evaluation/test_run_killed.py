@@ -29,7 +29,7 @@ def server() -> None:
         forkserver.ensure_running()
 
 
-def start(out: Path, jobs: int, *, delay: float = 0.2, keep: bool = False, **environ: str) -> Process:
+def start(out: Path, jobs: int, *, delay: float = 0.4, keep: bool = False, **environ: str) -> Process:
     out.mkdir(exist_ok=True)
     environ |= {"TRACE": str(out / "trace.txt")}
     process = context.Process(target=scenario, args=(str(out), jobs, delay, keep, environ))
@@ -38,7 +38,7 @@ def start(out: Path, jobs: int, *, delay: float = 0.2, keep: bool = False, **env
 
 
 def end(process: Process) -> int | None:
-    process.join(60)
+    process.join(300)
     return process.exitcode
 
 
@@ -53,7 +53,7 @@ def begun(out: Path) -> Counter[str]:
 
 
 def wait_for_folds(out: Path, n: int, process: Process) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while len(fold_files(out)) < n:
         assert process.is_alive(), "ended before it could be killed"
         assert time.monotonic() < until
@@ -80,7 +80,7 @@ def test_killed_runs_go_on(
         workers = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         assert end(process) == -signal.SIGKILL
-        assert psutil.wait_procs(workers, timeout=20)[1] == [], "workers outlive a killed run"
+        assert psutil.wait_procs(workers, timeout=60)[1] == [], "workers outlive a killed run"
         assert done.items() <= fold_files(out).items(), "a finished fold was lost or written again"
         done = fold_files(out)
         assert n <= len(done) < 6
