@@ -129,7 +129,9 @@ def run_notebook(
     except OSError as error:
         raise PainkitError(f"cannot be made: {error.strerror}", where=folder) from error
     executed = folder / notebook.name
-    os.environ.setdefault("PAINKIT_TEXT_PROGRESS", "1")  # the kernel inherits it
+    # For the kernel. The executed notebook keeps every state of a bar: one a second is enough.
+    os.environ.setdefault("PAINKIT_TEXT_PROGRESS", "1")
+    os.environ.setdefault("TQDM_MININTERVAL", "1")
     try:
         papermill.execute_notebook(
             str(notebook),

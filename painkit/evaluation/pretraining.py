@@ -45,7 +45,12 @@ class Pretraining(NamedTuple):
 
 
 def identity_store(
-    identities: IdentityImages, folder: str | Path, *, jobs: int = 2, simulated: bool = False
+    identities: IdentityImages,
+    folder: str | Path,
+    *,
+    jobs: int = 2,
+    progress: bool = True,
+    simulated: bool = False,
 ) -> FrameStore:
     """Aligned crops of an identity set; faces without a landmark file are looked for by the detector."""
     unmarked = bool(np.isnan(identities.landmarks).any(axis=(1, 2)).any())
@@ -56,7 +61,7 @@ def identity_store(
         content=identities.fingerprint,
         crop=FaceCrop(detect=unmarked),
         jobs=jobs,
-        progress=False,
+        progress=progress,
         simulated=simulated,
     )
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from painkit.errors import PainkitError
 from painkit.faces.augmentation import Augmentation
 from painkit.models.acceleration import Acceleration
 from painkit.models.face_net import to_input
 from painkit.models.frames import FrameStore
+from painkit.progress import tqdm
 
 # Looking at the loss makes a GPU wait, so it is looked at every so many iterations.
 _CHECKED = 50

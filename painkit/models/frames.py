@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from painkit.data.video import VideoFrames
 from painkit.errors import PainkitError
 from painkit.faces.crops import FaceCrop
 from painkit.files import write_atomically
+from painkit.progress import tqdm
 
 if TYPE_CHECKING:
     from painkit.data import Cohort
