@@ -21,6 +21,7 @@ WRITTEN = {
         "paired_questions.csv",
         "landmark_contributions.csv",
         "agreement_with_causes.csv",
+        "training_lengths.csv",
         "feature_costs.csv",
         "relevance.csv",
     ],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
+from sklearn.base import clone
 
 from painkit.attribution.ard import without_each_feature
 from painkit.data.cohort import Cohort
@@ -32,6 +33,7 @@ __all__ = [
     "score_rows",
     "side_by_side",
     "table_one_rows",
+    "training_lengths",
 ]
 
 _PLACEMENTS: Final = {"none": "none", "third_layer": "3rd layer", "input": "input"}
@@ -40,7 +42,9 @@ _METRICS: Final = ("MAE", "ICC(3,1)")
 
 #: The setting with the lowest MAE and the highest ICC of the published table.
 BEST_ROW: Final = "DeepFaceLIFT, personal features 3rd layer, labels VAS+OPI, statistics VAS"
+_WITHOUT_PERSONAL: Final = BEST_ROW.replace("personal features 3rd layer", "personal features none")
 
+_LENGTHS: Final = (0.03, 0.1, 0.3, 1.0)
 
 #: The training of stage 1 that the paper gives (Sec. 4.1): all frames.
 PAPER_TRAINING: Final = {"epochs": 100, "batch_size": 300, "frame_step": 1}
@@ -168,9 +172,8 @@ def paired_questions(
         _tables(runs, "vas") | trivial_rows(label_table(cohort, "vas", protocol))
     )
     best = vas[BEST_ROW]
-    no_personal = BEST_ROW.replace("personal features 3rd layer", "personal features none")
     questions = {
-        "personal features at the third layer, or none": vas[no_personal],
+        "personal features at the third layer, or none": vas[_WITHOUT_PERSONAL],
         "Gaussian process, or mean voting": vas[_cell_of("NN-MV", BEST_ROW)],
         "DeepFaceLIFT, or RNN": vas[_cell_of("RNN", BEST_ROW)],
         "DeepFaceLIFT, or HCRF": vas[_cell_of("HCRF", BEST_ROW)],
@@ -240,3 +243,55 @@ def feature_costs(
         ],
         ignore_index=True,
     ).assign(not_estimated=_told(left_out))
+
+
+def training_lengths(
+    rows: Mapping[str, Row],
+    cohort: Cohort,
+    protocol: Protocol,
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    seed: int = 0,
+    n_resamples: int = 10_000,
+) -> pd.DataFrame:
+    """Ask two of the paper's questions again of networks that were trained for 3, 10, 30 and 100 % as long.
+
+    All frames of a sequence carry one label, so a network that is trained for long comes to know the training
+    subjects. Test subjects tell when; choosing a length by this table would be choosing on them.
+
+    Parameters
+    ----------
+    rows : mapping of str to Row
+        As from `table_one_rows`; their `epochs` are the full length.
+    cohort, protocol, out, jobs, scheduler, seed
+        See `run_rows`.
+    n_resamples : int
+        Of the paired subject bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        epochs, question, other (the row that the best is compared with), and what `painkit.metrics.compare`
+        returns: a is the MAE of the best row, b of the other (VAS 0-10, pooled), difference = a - b, with its
+        interval paired over subjects; and not_estimated, see `score_rows`.
+    """
+    others = {
+        "personal features at the third layer, or none": _WITHOUT_PERSONAL,
+        "Gaussian process, or mean voting": _cell_of("NN-MV", BEST_ROW),
+    }
+    longest = rows[BEST_ROW].estimator.epochs
+    parts = []
+    for epochs in sorted({max(1, round(share * longest)) for share in _LENGTHS}):
+        trained = {
+            name: Row(clone(rows[name].estimator).set_params(epochs=epochs), rows[name].target)
+            for name in (BEST_ROW, *others.values())
+        }
+        runs = run_rows(trained, cohort, protocol, out, jobs=jobs, scheduler=scheduler, seed=seed)
+        tables, left_out = estimated_by_all(_tables(runs, "vas"))
+        for question, other in others.items():
+            found = compare(tables[BEST_ROW], tables[other], "MAE", n_resamples=n_resamples, seed=seed)
+            told = {"epochs": epochs, "question": question, "other": other}
+            parts.append(found.assign(**told, not_estimated=_told(left_out)))
+    return pd.concat(parts, ignore_index=True)

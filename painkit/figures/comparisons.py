@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from painkit.figures.style import QUALITATIVE, finish
 
-__all__ = ["feature_costs", "relevance_by_fold", "rows_with_intervals", "shap_values"]
+__all__ = ["feature_costs", "relevance_by_fold", "rows_with_intervals", "shap_values", "training_lengths"]
 
 
 def rows_with_intervals(table: pd.DataFrame, *, title: str, simulated: bool) -> go.Figure:
@@ -150,3 +150,43 @@ def shap_values(table: pd.DataFrame, statistics: Sequence[str], *, simulated: bo
     figure.update_layout(showlegend=False)
     figure.update_yaxes(title_text="Shapley value, VAS")
     return finish(figure, "What each statistic adds to the estimate of a sequence", simulated=simulated)
+
+
+def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
+    """Draw errors, and paired differences with their intervals, against the epochs of stage 1.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `painkit.evaluation.deepfacelift.training_lengths`.
+    simulated : bool
+        Whether the cohort is simulated.
+    """
+    figure = make_subplots(1, 2, subplot_titles=["MAE (VAS, 0-10)", "difference, paired over subjects"])
+    best = table.drop_duplicates("epochs")
+    lines = [("the best setting of the published table", best["epochs"], best["a"])]
+    parts = dict(list(table.groupby("question", sort=False)))
+    lines += [(part["other"].iloc[0], part["epochs"], part["b"]) for part in parts.values()]
+    for colour, (name, epochs, values) in zip(QUALITATIVE, lines, strict=False):
+        figure.add_scatter(x=epochs, y=values, name=name, line={"color": colour}, row=1, col=1)
+    for colour, (question, part) in zip(QUALITATIVE[1:], parts.items(), strict=False):
+        figure.add_scatter(
+            x=part["epochs"],
+            y=part["difference"],
+            error_y={
+                "array": part["high"] - part["difference"],
+                "arrayminus": part["difference"] - part["low"],
+            },
+            name=question,
+            line={"color": colour, "dash": "dot"},
+            row=1,
+            col=2,
+        )
+    figure.add_hline(y=0, line={"width": 1}, row=1, col=2)
+    ticks = sorted(set(table["epochs"]))
+    figure.update_xaxes(
+        type="log", tickvals=ticks, ticktext=[str(n) for n in ticks], title_text="epochs of stage 1"
+    )
+    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"})
+    finish(figure, "How long stage 1 is trained", simulated=simulated, height=480)
+    return figure.update_layout(margin={"b": 150})

@@ -21,6 +21,7 @@ from painkit.evaluation.deepfacelift import (
     run_rows,
     score_rows,
     table_one_rows,
+    training_lengths,
 )
 
 PROTOCOL = subject_k_fold(2)
@@ -138,3 +139,21 @@ def test_an_untracked_sequence_is_scored_by_nobody_and_costs_no_run(tmp_path: Pa
     assert set(costs["n"]) == {11}
     assert costs["left_out"].tolist() == ["age"]
     assert set(costs["not_estimated"]) == {"1: 001-ab001/ab001t0"}
+
+
+def test_training_lengths_end_at_the_questions_of_the_table(tmp_path: Path) -> None:
+    cohort = small_cohort(4, 3, 6)
+    rows = table_one_rows(
+        stage1={"epochs": 5},
+        deepfacelift={"inner_folds": 2, "gp_restarts": 1},
+        rnn={"epochs": 1},
+        hcrf={"max_iter": 1},
+    )
+    found = training_lengths(rows, cohort, PROTOCOL, tmp_path, n_resamples=50)
+    assert found["epochs"].tolist() == [1, 1, 2, 2, 5, 5]  # 3, 10, 30 and 100 % of 5, none twice
+    whole = paired_questions(run_rows(rows, cohort, PROTOCOL, tmp_path), cohort, PROTOCOL, n_resamples=50)
+    for question, part in found.groupby("question"):
+        assert part["a"].nunique() == 3, "shorter training gives other estimates"
+        told = whole[(whole["question"] == question) & (whole["metric"] == "MAE")]
+        columns = ["a", "b", "difference", "low", "high", "n"]
+        pd.testing.assert_series_equal(part.iloc[-1][columns], told.iloc[0][columns], check_names=False)
