@@ -44,8 +44,6 @@ _METRICS: Final = ("MAE", "ICC(3,1)")
 BEST_ROW: Final = "DeepFaceLIFT, personal features 3rd layer, labels VAS+OPI, statistics VAS"
 _WITHOUT_PERSONAL: Final = BEST_ROW.replace("personal features 3rd layer", "personal features none")
 
-_LENGTHS: Final = (0.03, 0.1, 0.3, 1.0)
-
 #: The training of stage 1 that the paper gives (Sec. 4.1): all frames.
 PAPER_TRAINING: Final = {"epochs": 100, "batch_size": 300, "frame_step": 1}
 
@@ -251,12 +249,13 @@ def training_lengths(
     protocol: Protocol,
     out: str | Path,
     *,
+    shares: Iterable[float] = (0.03, 0.1, 0.3),
     jobs: int = 1,
     scheduler: str | None = None,
     seed: int = 0,
     n_resamples: int = 10_000,
 ) -> pd.DataFrame:
-    """Ask two of the paper's questions again of networks that were trained for 3, 10, 30 and 100 % as long.
+    """Ask two of the paper's questions again of networks that were trained for a part of their epochs.
 
     All frames of a sequence carry one label, so a network that is trained for long comes to know the training
     subjects. Test subjects tell when; choosing a length by this table would be choosing on them.
@@ -265,6 +264,8 @@ def training_lengths(
     ----------
     rows : mapping of str to Row
         As from `table_one_rows`; their `epochs` are the full length.
+    shares : iterable of float
+        Of the epochs, each rounded to one epoch at least; the full length is always there.
     cohort, protocol, out, jobs, scheduler, seed
         See `run_rows`.
     n_resamples : int
@@ -283,7 +284,7 @@ def training_lengths(
     }
     longest = rows[BEST_ROW].estimator.epochs
     parts = []
-    for epochs in sorted({max(1, round(share * longest)) for share in _LENGTHS}):
+    for epochs in sorted({max(1, round(share * longest)) for share in (*shares, 1)}):
         trained = {
             name: Row(clone(rows[name].estimator).set_params(epochs=epochs), rows[name].target)
             for name in (BEST_ROW, *others.values())
