@@ -42,8 +42,11 @@ class _StaticOutputs(Preprocessor):
         kept = []
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            shown = output.text if output.output_type == "stream" else data.get("text/plain", "")
-            if _PROGRESS.search("".join(shown)):
+            if output.output_type == "stream":
+                output.text = _without_bars("".join(output.text))
+                if not output.text:
+                    continue
+            elif _PROGRESS.search("".join(data.get("text/plain", ""))):
                 continue
             if _PLOTLY in data:
                 resources["plotly"] = get_plotlyjs()
@@ -65,6 +68,14 @@ class _StaticOutputs(Preprocessor):
         if "outputs" in cell:
             cell.outputs = kept
         return cell, resources
+
+
+def _without_bars(text: str) -> str:
+    """Leave out the lines that are states of progress bars; a warning between them stays."""
+    if not _PROGRESS.search(text):
+        return text
+    lines = re.split(r"[\r\n]+", text.replace("\x1b[A", ""))
+    return "".join(f"{line}\n" for line in lines if line.strip() and not _PROGRESS.search(line))
 
 
 def write_page(notebook: Path) -> Path:

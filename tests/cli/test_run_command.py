@@ -36,6 +36,7 @@ def ran(tmp_path_factory):
         PLOT,
         "import pandas as pd\npd.DataFrame({'subject': ['<script>alert(1)</script>']})",
         "from painkit.progress import tqdm\nfor _ in tqdm('ab', desc='folds'): pass",
+        "import sys, tqdm\nfor _ in tqdm.tqdm('ab'): print('mind this', file=sys.stderr)",
     )
     result = CliRunner().invoke(
         app,
@@ -77,6 +78,7 @@ def test_text_from_data_is_escaped_and_progress_bars_are_left_out(page):
     assert "&lt;script&gt;alert(1)" in text
     assert "100%|" in page.with_suffix(".ipynb").read_text()
     assert "100%|" not in text
+    assert len(re.findall("^mind this$", text, re.MULTILINE)) + text.count(">mind this\n") == 2
 
 
 def test_a_parameter_the_notebook_does_not_declare_is_refused_by_name(tmp_path):
