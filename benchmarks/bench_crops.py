@@ -21,11 +21,11 @@ import cv2
 import numpy as np
 import psutil
 
+from painkit.data.crop_store import build_frame_store
 from painkit.data.images import read_image
-from painkit.data.simulated.action_units import AUS, landmarks
-from painkit.data.simulated.anatomy import draw_person
-from painkit.data.simulated.render import render
-from painkit.models.frames import build_frame_store
+from painkit.simulation.action_units import AUS, landmarks
+from painkit.simulation.anatomy import draw_person
+from painkit.simulation.render import render
 
 ARCHIVE, PICTURES, BATCH = 48_391, 48, 64
 FLOOR, CEILING = 300, 2e9

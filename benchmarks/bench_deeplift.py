@@ -20,7 +20,7 @@ import torch
 
 from painkit.attribution.deeplift import deeplift
 from painkit.data.cohort import SequenceSample
-from painkit.models.mean_voting import MeanVoting
+from painkit.models.sequences.mean_voting import MeanVoting
 
 PASSES, MEGABYTES = 5, 500  # bounds
 

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from painkit.models.acceleration import Acceleration, choose_acceleration
-from painkit.models.face_net import PainNet, to_input
-from painkit.models.face_regression import ROWS, FaceNetRegression
-from painkit.models.frames import FrameStore, build_frame_store
-from painkit.models.losses import smooth_l1
+from painkit.data.crop_store import FrameStore, build_frame_store
+from painkit.models.crops.pain_level import ROWS, FaceNetRegression
+from painkit.models.nets.face_net import PainNet, to_input
+from painkit.models.training.acceleration import Acceleration, choose_acceleration
+from painkit.models.training.losses import smooth_l1
 
 
 def noise_store(folder: str, n: int) -> FrameStore:

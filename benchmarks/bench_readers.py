@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from painkit.data import load
-from painkit.data.simulated import simulate
+from painkit.simulation import simulate
 
 FOLDERS = ("Frame_Labels/PSPI", "Frame_Labels/FACS", "AAM_landmarks")
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from painkit.data.simulated.action_units import AUS
-from painkit.data.simulated.anatomy import draw_person
-from painkit.data.simulated.render import Renderer
+from painkit.simulation.action_units import AUS
+from painkit.simulation.anatomy import draw_person
+from painkit.simulation.render import Renderer
 
 FRAMES = 60
 

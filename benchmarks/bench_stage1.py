@@ -20,8 +20,8 @@ from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from painkit.models.landmarks_net import LandmarkNet
-from painkit.models.stage1 import fit_net
+from painkit.models.nets.landmark_net import LandmarkNet
+from painkit.models.sequences.stage1 import fit_net
 
 BATCH = 300
 LOOP, PEER = 1.25, 1.0  # bounds of the two ratios

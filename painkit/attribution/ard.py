@@ -8,8 +8,8 @@ import pandas as pd
 from sklearn.base import clone
 
 from painkit.errors import PainkitError
-from painkit.models.deepfacelift import DeepFaceLIFT
-from painkit.models.sequences import TARGETS
+from painkit.models.sequences.base import TARGETS
+from painkit.models.sequences.deepfacelift import DeepFaceLIFT
 
 __all__ = ["relevance_table", "without_each_feature"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from painkit.errors import PainkitError
-from painkit.models.deepfacelift import DeepFaceLIFT
-from painkit.models.sequences import TARGETS
+from painkit.models.sequences.base import TARGETS
+from painkit.models.sequences.deepfacelift import DeepFaceLIFT
 
 if TYPE_CHECKING:
     from painkit.data.cohort import SequenceSample

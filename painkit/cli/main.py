@@ -115,7 +115,7 @@ def simulate(
     jobs: Annotated[int, typer.Option(help="Processes; -1 means all cores.")] = -1,
 ) -> None:
     """Write a cohort with known causes in the archive's own layout. It says nothing about people."""
-    from painkit.data.simulated import simulate as write
+    from painkit.simulation import simulate as write
 
     with told_plainly():
         if jobs == 0:
@@ -138,7 +138,7 @@ def score(
     seed: Annotated[int, typer.Option(help="Seed of the subject bootstrap.")] = 0,
 ) -> None:
     """Score predictions: metrics with intervals over subjects, trivial and published rows beside them."""
-    from painkit.evaluation.score import score as score_files
+    from painkit.scoring.score import score as score_files
 
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")

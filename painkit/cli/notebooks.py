@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from painkit.data.simulated.profiles import PROFILES
 from painkit.errors import PainkitError
+from painkit.simulation.profiles import PROFILES
 
 __all__ = ["find_notebook", "notebook_folder", "run_notebook"]
 
@@ -114,7 +114,7 @@ def run_notebook(
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from papermill.exceptions import PapermillExecutionError
 
-    from painkit.cli.report import write_page
+    from painkit.cli.page import write_page
 
     notebook = find_notebook(name)
     folder = (out or Path("reports") / f"{notebook.stem}-{profile}").resolve()

@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.csv_table import read_csv, refuse_empty
-from painkit.data.marker import simulation_notes
 from painkit.data.tables import (
     LABEL_SCALES,
     Finding,
@@ -25,6 +24,7 @@ from painkit.data.tables import (
 from painkit.data.tree import existing_folder, undoubled
 from painkit.data.video import announced_frames
 from painkit.errors import PainkitError
+from painkit.simulation.marker import simulation_notes
 
 __all__ = ["CLASSES", "FPS", "FRAMES_PER_VIDEO", "NON_REACTIVE", "SAMPLE_NAME", "read_biovid"]
 

@@ -23,9 +23,9 @@ from painkit.data.ferplus import USAGES, read_ferplus
 from painkit.data.identities import read_identities
 from painkit.data.images import read_image
 from painkit.data.manifests import Manifest, manifest
-from painkit.data.marker import simulation_notes, simulation_of
 from painkit.data.tables import FINDING_COLUMNS, Finding
 from painkit.errors import PainkitError
+from painkit.simulation.marker import simulation_notes, simulation_of
 
 __all__ = ["CheckReport", "check"]
 

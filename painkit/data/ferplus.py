@@ -15,11 +15,11 @@ from tqdm import tqdm
 from painkit.data.cache import cache_folder
 from painkit.data.cohort import content_digest
 from painkit.data.csv_table import read_csv
-from painkit.data.marker import simulation_notes
 from painkit.data.summary import CohortSummary
 from painkit.data.tree import existing_folder
 from painkit.errors import PainkitError
 from painkit.files import write_atomically
+from painkit.simulation.marker import simulation_notes
 
 __all__ = ["EMOTIONS", "SIDE", "USAGES", "VOTES", "EmotionImages", "read_ferplus"]
 

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.data.images import read_image
-from painkit.data.marker import simulation_notes
 from painkit.data.text import N_POINTS, parse_points, read_bytes
 from painkit.data.tree import existing_folder, list_files, listing_digest
 from painkit.errors import PainkitError
+from painkit.simulation.marker import simulation_notes
 
 __all__ = ["IdentityImages", "read_identities"]
 

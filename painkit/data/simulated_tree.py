@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from painkit.data.cohort import Cohort
-from painkit.data.marker import MARKER
 from painkit.data.unbc import read_unbc
 from painkit.errors import PainkitError
+from painkit.simulation.marker import MARKER
 
 __all__ = ["read_simulated"]
 
@@ -31,7 +31,7 @@ def read_simulated(
         Folder that ``painkit simulate`` wrote. None: one in the user's cache folder for each profile, images
         and seed, simulated at the first call and completed after an interruption.
     profile, seed, images
-        As `painkit.data.simulated.simulate` takes them; only used when `root` is None.
+        As `painkit.simulation.simulate` takes them; only used when `root` is None.
     cache, progress, jobs
         As `painkit.data.unbc.read_unbc` takes them.
 
@@ -47,7 +47,7 @@ def read_simulated(
         simulation cannot be written, and as `read_unbc` does.
     """
     if root is None:
-        from painkit.data.simulated import default_root, simulate  # Readers of real data do not need it.
+        from painkit.simulation import default_root, simulate  # Readers of real data do not need it.
 
         root = default_root(profile, images, seed)
         simulate(root, profile=profile, images=images, seed=seed, jobs=jobs, progress=progress)

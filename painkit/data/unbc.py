@@ -25,7 +25,6 @@ from painkit.data import text
 from painkit.data.cache import cached_cohort
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.images import black_among
-from painkit.data.marker import simulation_notes
 from painkit.data.subjects import read_subjects
 from painkit.data.tables import (
     ACTION_UNITS,
@@ -38,6 +37,7 @@ from painkit.data.tables import (
 from painkit.data.tree import Listing, existing_folder, list_files, listing_digest, undoubled
 from painkit.data.unbc_sequence import KINDS, SequenceData, read_sequence
 from painkit.errors import PainkitError
+from painkit.simulation.marker import simulation_notes
 
 __all__ = ["SEQUENCE_NAME", "read_unbc"]
 

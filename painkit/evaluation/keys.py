@@ -100,13 +100,13 @@ def settled(estimator: Any) -> Any:
     Raises
     ------
     PainkitError
-        See `painkit.models.acceleration.choose_acceleration`.
+        See `painkit.models.training.acceleration.choose_acceleration`.
     """
     given, settings = estimator.get_params(deep=True), {}
     for name in given:
         precision = name.removesuffix("device") + "precision"
         if (name == "device" or name.endswith("__device")) and "auto" in (given[name], given.get(precision)):
-            from painkit.models.acceleration import choose_acceleration  # imports torch: seconds
+            from painkit.models.training.acceleration import choose_acceleration  # imports torch: seconds
 
             chosen = choose_acceleration(str(given[name]), given.get(precision, "float32"))
             settings[name] = str(chosen.device)

@@ -7,7 +7,7 @@ from typing import Any
 
 from painkit.evaluation.published import deviations
 from painkit.evaluation.runs import Run
-from painkit.metrics.scales import SCALES
+from painkit.vocabulary.scales import SCALES
 
 __all__ = ["methods_paragraph"]
 

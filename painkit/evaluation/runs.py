@@ -17,10 +17,10 @@ import yaml
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from painkit.errors import PainkitError
-from painkit.evaluation.folds import Job, cores, do_fold, is_done, model_folder, read_fold, read_record
 from painkit.evaluation.keys import data_digest, describe, digest, settled, versions
 from painkit.evaluation.protocols import Fold, Protocol
-from painkit.evaluation.report import Report, about
+from painkit.evaluation.run_fold import Job, cores, do_fold, is_done, model_folder, read_fold, read_record
+from painkit.evaluation.run_record import Report, about
 from painkit.evaluation.samples import samples
 from painkit.progress import tqdm
 

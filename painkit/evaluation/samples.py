@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
-from painkit.metrics.pain import level_0_5, seven_levels
+from painkit.vocabulary.pain import level_0_5, seven_levels
 
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from painkit.faces.landmarks import EYES
+from painkit.vocabulary.landmarks import EYES
 
 __all__ = [
     "ALIGNED_SIZE",

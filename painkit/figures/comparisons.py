@@ -158,7 +158,7 @@ def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     Parameters
     ----------
     table : DataFrame
-        As from `painkit.evaluation.deepfacelift.training_lengths`.
+        As from `painkit.papers.deepfacelift.training_lengths`.
     simulated : bool
         Whether the cohort is simulated.
     """

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
+from painkit.data.crop_store import FrameStore
 from painkit.figures.faces import image_uri
 from painkit.figures.style import LEVEL_COLORS, QUALITATIVE, finish
 from painkit.metrics import level_0_5
-from painkit.models.frames import FrameStore
 
 __all__ = ["crops_by_level", "features_by_level", "intensity_trace", "level_errors"]
 

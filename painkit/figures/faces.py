@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
-from painkit.faces.landmarks import LINES, landmark_name
 from painkit.figures.style import finish
+from painkit.vocabulary.landmarks import LINES, landmark_name
 
 __all__ = [
     "add_face",

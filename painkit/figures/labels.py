@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
 from painkit.figures.style import LEVEL_COLORS, QUALITATIVE, finish
-from painkit.metrics.pain import level_0_5
+from painkit.vocabulary.pain import level_0_5
 
 __all__ = ["level_shares", "sequence_labels"]
 

@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from painkit.faces.landmarks import landmark_name
 from painkit.figures.faces import add_face
 from painkit.figures.style import QUALITATIVE, finish
+from painkit.vocabulary.landmarks import landmark_name
 
 __all__ = ["contribution_maps", "distance_boxes"]
 

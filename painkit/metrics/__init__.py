@@ -15,12 +15,12 @@ from painkit.metrics.classification import (
 )
 from painkit.metrics.compare import compare
 from painkit.metrics.evaluate import evaluate
-from painkit.metrics.pain import level_0_5, pspi, seven_levels
 from painkit.metrics.regression import mae, mse, pcc, rmse
-from painkit.metrics.scales import SCALES, Scale, scale_of
 from painkit.metrics.trivial import trivial_rows
 from painkit.metrics.views import AVERAGES, Average, applicable_metrics
 from painkit.metrics.weighted import wmae, wmse
+from painkit.vocabulary.pain import level_0_5, pspi, seven_levels
+from painkit.vocabulary.scales import SCALES, Scale, scale_of
 
 __all__ = [
     "AVERAGES",

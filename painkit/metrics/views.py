@@ -15,8 +15,8 @@ from painkit.metrics import statistics
 from painkit.metrics.bootstrap import resample_weights
 from painkit.metrics.calibration import BANDS, inside
 from painkit.metrics.checks import Floats, finite
-from painkit.metrics.scales import SCALES, Scale
 from painkit.metrics.sums import Sums, sums_of
+from painkit.vocabulary.scales import SCALES, Scale
 
 __all__ = ["AVERAGES", "Average", "Resampled", "View", "applicable_metrics"]
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from scipy.stats import norm
 
+from painkit.attribution.explanation import LandmarkExplanation
 from painkit.attribution.landmark_scores import subject_maps
 from painkit.errors import PainkitError
-from painkit.evaluation.explanation import LandmarkExplanation
-from painkit.faces.landmarks import landmark_name
 from painkit.figures.faces import add_face, image_uri, outline
 from painkit.figures.style import QUALITATIVE, finish
+from painkit.vocabulary.landmarks import landmark_name
 
 __all__ = ["LandmarkExplorer"]
 

@@ -13,7 +13,7 @@ from synthetic_sequences import CAUSES, make_sequences
 from painkit.attribution.deeplift import deeplift
 from painkit.attribution.landmark_scores import agreement_with_causes, landmark_table, subject_maps
 from painkit.errors import PainkitError
-from painkit.models.mean_voting import MeanVoting
+from painkit.models.sequences.mean_voting import MeanVoting
 
 
 @pytest.fixture(scope="module")

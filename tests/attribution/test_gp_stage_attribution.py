@@ -9,8 +9,8 @@ from synthetic_sequences import make_sequences
 from painkit.attribution.ard import relevance_table, without_each_feature
 from painkit.attribution.shap_statistics import shap_statistics
 from painkit.errors import PainkitError
-from painkit.models.deepfacelift import DeepFaceLIFT
-from painkit.models.statistics import STATISTICS
+from painkit.models.sequences.deepfacelift import DeepFaceLIFT
+from painkit.models.sequences.statistics import STATISTICS
 
 
 @pytest.fixture(scope="module")

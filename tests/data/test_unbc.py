@@ -14,8 +14,8 @@ import pytest
 from archive_files import OTHER, OTHER_SEQUENCE, SEQUENCE, SUBJECT, face, points_text
 
 from painkit.data import load
-from painkit.data.simulated import simulate
 from painkit.errors import PainkitError
+from painkit.simulation import simulate
 
 
 def read(archive, **options):

@@ -27,7 +27,7 @@ from painkit.evaluation import (
     subject_k_fold,
 )
 from painkit.metrics import level_0_5
-from painkit.models.deepfacelift import DeepFaceLIFT
+from painkit.models.sequences.deepfacelift import DeepFaceLIFT
 
 LOSO = leave_one_subject_out()
 

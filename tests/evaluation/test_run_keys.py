@@ -23,12 +23,12 @@ from sklearn.tree import DecisionTreeRegressor
 from small_cohort import small_cohort
 
 from painkit.errors import PainkitError
-from painkit.evaluation.folds import seed_estimator
 from painkit.evaluation.keys import data_digest, describe, digest, seeded, settled
 from painkit.evaluation.protocols import fixed_folds, random_frames, sequence_k_fold, subject_k_fold
+from painkit.evaluation.run_fold import seed_estimator
 from painkit.evaluation.samples import samples
 from painkit.models import acceleration
-from painkit.models.face_regression import FaceNetRegression
+from painkit.models.crops.pain_level import FaceNetRegression
 
 
 def key(estimator: Any) -> str:

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from scipy.spatial import procrustes
 
 from painkit.data.images import read_image
-from painkit.data.simulated.action_units import AUS, landmarks
-from painkit.data.simulated.anatomy import draw_person
 from painkit.errors import PainkitError
 from painkit.faces.alignment import (
     FIVE_POINTS,
@@ -28,6 +26,8 @@ from painkit.faces.alignment import (
 )
 from painkit.faces.crops import FaceCrop
 from painkit.faces.detector import detect_face, points_from_box
+from painkit.simulation.action_units import AUS, landmarks
+from painkit.simulation.anatomy import draw_person
 
 
 def similarity(angle: float, scale: float, x: float, y: float) -> NDArray[np.float64]:

@@ -14,13 +14,13 @@ from face_images import DrawnFaces, drawn_faces
 from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort
+from painkit.data.crop_store import FrameStore, build_frame_store
 from painkit.figures.face_regression import (
     crops_by_level,
     features_by_level,
     intensity_trace,
     level_errors,
 )
-from painkit.models.frames import FrameStore, build_frame_store
 
 PSPI = [0, 1, 2, 3, 4, 6]  # one value of each level 0-5
 

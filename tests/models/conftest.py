@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from face_images import DrawnFaces, drawn_faces
 
-from painkit.models.frames import FrameStore, build_frame_store
+from painkit.data.crop_store import FrameStore, build_frame_store
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ import painkit
 from painkit.errors import PainkitError
 from painkit.models import stage1
 from painkit.models.code import code_digest
-from painkit.models.deepfacelift import DeepFaceLIFT
-from painkit.models.mean_voting import MeanVoting
+from painkit.models.sequences.deepfacelift import DeepFaceLIFT
+from painkit.models.sequences.mean_voting import MeanVoting
 
 QUICK = {"epochs": 8, "lr": 3e-3, "batch_size": 60, "inner_folds": 2, "gp_restarts": 1, "random_state": 0}
 

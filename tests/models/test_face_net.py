@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from painkit.models.face_net import FaceBackbone, PainNet, Residual, VerificationNet, to_input
+from painkit.models.nets.face_net import FaceBackbone, PainNet, Residual, VerificationNet, to_input
 
 # Output of every stage of a 112x96 crop: a valid 3x3 takes 2 off each side length, a pool halves it.
 SHAPES = {

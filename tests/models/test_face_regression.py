@@ -13,13 +13,13 @@ from face_images import DrawnFaces, drawn_faces
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from painkit.data.crop_store import FrameStore, build_frame_store
 from painkit.errors import PainkitError
 from painkit.evaluation.published import published
 from painkit.faces.crops import FaceCrop
-from painkit.models.acceleration import choose_acceleration
-from painkit.models.face_regression import ROWS, FaceNetRegression
-from painkit.models.frames import FrameStore, build_frame_store
-from painkit.models.sampling import thin
+from painkit.models.crops.pain_level import ROWS, FaceNetRegression
+from painkit.models.training.acceleration import choose_acceleration
+from painkit.models.training.batches import thin
 
 TINY = {"width": 1 / 32, "iterations": 3, "batch_size": 8, "lr": 1e-3}
 SMALL = {"width": 1 / 16, "iterations": 90, "batch_size": 24, "lr": 0.02, "thinning": None}

@@ -12,7 +12,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 from painkit.errors import PainkitError
 from painkit.models import gaussian_process
-from painkit.models.gaussian_process import GaussianProcess, _Loss
+from painkit.models.sequences.gaussian_process import GaussianProcess, _Loss
 
 
 @pytest.fixture(scope="module")

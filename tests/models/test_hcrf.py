@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from synthetic_sequences import make_sequences
 
 from painkit.errors import PainkitError
-from painkit.models.hcrf import HCRF, HiddenChain
+from painkit.models.sequences.hcrf import HCRF, HiddenChain
 
 # Most tests stop the search early, for speed.
 pytestmark = pytest.mark.filterwarnings("ignore:HCRF:sklearn.exceptions.ConvergenceWarning")

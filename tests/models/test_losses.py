@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from painkit.errors import PainkitError
-from painkit.models.losses import CentreLoss, smooth_l1
+from painkit.models.training.losses import CentreLoss, smooth_l1
 
 
 def points(n: int = 40, seed: int = 0) -> torch.Tensor:

@@ -16,8 +16,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from painkit.errors import PainkitError
-from painkit.models.frame_features import landmark_features
-from painkit.models.osvr import OrdinalSVR, ordinal_pairs
+from painkit.models.features.base import landmark_features
+from painkit.models.features.osvr import OrdinalSVR, ordinal_pairs
 
 
 def problem(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from painkit.errors import PainkitError
-from painkit.models.rcr import RecurrentConvolution, RecurrentConvolutionRegression
+from painkit.models.features.rcr import RecurrentConvolution, RecurrentConvolutionRegression
 
 
 def problem(

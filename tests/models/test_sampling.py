@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import chisquare
 
 from painkit.errors import PainkitError
-from painkit.models.sampling import batches, thin
+from painkit.models.training.batches import batches, thin
 
 LABELS = hnp.arrays(np.int64, st.integers(0, 80), elements=st.integers(0, 2))
 

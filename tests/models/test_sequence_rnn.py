@@ -12,7 +12,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from synthetic_sequences import make_sequences
 
 from painkit.errors import PainkitError
-from painkit.models.sequence_rnn import SequenceRNN
+from painkit.models.sequences.sequence_rnn import SequenceRNN
 
 
 @pytest.fixture(scope="module")

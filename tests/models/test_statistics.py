@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from painkit.models.statistics import STATISTICS, sequence_statistics, statistic_names
+from painkit.models.sequences.statistics import STATISTICS, sequence_statistics, statistic_names
 
 
 def slowly(values: list[float]) -> list[float]:

@@ -11,10 +11,10 @@ import torch
 from face_images import DrawnFaces
 from sklearn.metrics import roc_auc_score
 
+from painkit.data.crop_store import FrameStore
 from painkit.errors import PainkitError
-from painkit.models.face_regression import FaceNetRegression
-from painkit.models.frames import FrameStore
-from painkit.models.verification import FaceVerification, verification_auc
+from painkit.models.crops.pain_level import FaceNetRegression
+from painkit.models.crops.verification import FaceVerification, verification_auc
 
 SMALL = {"width": 1 / 16, "iterations": 60, "batch_size": 24, "lr": 0.02}
 

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from painkit.errors import PainkitError
-from painkit.models.face_net import FaceBackbone, VerificationNet
-from painkit.models.weights import load_face_weights, read_weights, save_face_weights
+from painkit.models.nets.face_net import FaceBackbone, VerificationNet
+from painkit.models.nets.weights import load_face_weights, read_weights, save_face_weights
 
 WIDTH = 1 / 32
 

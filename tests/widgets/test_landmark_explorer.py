@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from painkit.attribution.deeplift import LandmarkContributions
+from painkit.attribution.explanation import LandmarkExplanation
 from painkit.data.cohort import Cohort
 from painkit.errors import PainkitError
-from painkit.evaluation.explanation import LandmarkExplanation
 from painkit.widgets import LandmarkExplorer
 
 

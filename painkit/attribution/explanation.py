@@ -1,0 +1,168 @@
+"""What the landmarks contributed to each estimate of a run, as the fold that did not train on them saw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from painkit.attribution.deeplift import LandmarkContributions, deeplift
+from painkit.attribution.landmark_scores import (
+    agreement_with_causes,
+    rank_correlations,
+    subject_magnitudes,
+)
+from painkit.data.cohort import Cohort
+from painkit.evaluation.runs import Run
+from painkit.metrics.bootstrap import check_bootstrap, percentile_interval, resample_weights
+from painkit.models.sequences.deepfacelift import DeepFaceLIFT
+
+__all__ = ["LandmarkExplanation", "agreement_with_truth", "explain", "fold_models"]
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkExplanation:
+    """Contributions for every frame of a cohort, beside the estimates they explain.
+
+    Attributes
+    ----------
+    cohort : Cohort
+        The cohort the run was made on.
+    contributions : dict of str to LandmarkContributions
+        By target; rows in the order of ``cohort.frames``, NaN where a frame has no landmarks.
+    predictions : DataFrame
+        The run's sequence-level rows: subject, sequence, fold, target, y_true, y_pred, y_std.
+    """
+
+    cohort: Cohort
+    contributions: dict[str, LandmarkContributions]
+    predictions: pd.DataFrame
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Targets explained, in the order they were trained."""
+        return tuple(self.contributions)
+
+    @property
+    def average_face(self) -> NDArray[np.float32]:
+        """Mean landmarks over all tracked frames, (66, 2) pixels."""
+        return np.asarray(np.nanmean(self.cohort.landmarks, axis=0, dtype=np.float64), np.float32)
+
+    def tracked_rows(self, subject: str, sequence: str) -> NDArray[np.intp]:
+        """Rows of ``cohort.frames`` of one sequence that have landmarks."""
+        frames = self.cohort.frames
+        here = (frames["subject"] == subject) & (frames["sequence"] == sequence) & frames["tracked"]
+        return np.flatnonzero(here.to_numpy())
+
+
+def fold_models(run: Run) -> dict[str, DeepFaceLIFT]:
+    """Load the fitted model of every fold.
+
+    Raises
+    ------
+    PainkitError
+        When the run kept no models.
+    """
+    return {fold: DeepFaceLIFT.load(run.model_folder(fold)) for fold in run.folds}
+
+
+def explain(run: Run, cohort: Cohort) -> LandmarkExplanation:
+    """Explain each frame by the model of the fold that tested its sequence: none by one that knew its label.
+
+    Parameters
+    ----------
+    run : Run
+        Of a `DeepFaceLIFT`, with ``keep_models=True``.
+    cohort : Cohort
+        The one it was run on.
+
+    Raises
+    ------
+    PainkitError
+        When the run kept no models.
+    """
+    samples = cohort.sequence_samples()
+    place = {(sample.subject, sample.sequence): number for number, sample in enumerate(samples)}
+    rows_of = cohort.frames.groupby(["subject", "sequence"]).indices
+    tested = run.predictions.drop_duplicates(["subject", "sequence"])
+    models = fold_models(run)
+    targets = next(iter(models.values())).labels
+    shape = cohort.landmarks.shape
+    contributions = {}
+    for target in targets:
+        vectors, inputs = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+        estimates, reference = (np.full(len(vectors), np.nan, np.float32) for _ in range(2))
+        personal: NDArray[np.float32] | None = None
+        for fold, part in tested.groupby("fold", sort=False):
+            numbers = [place[key] for key in zip(part["subject"], part["sequence"], strict=True)]
+            found = deeplift(models[str(fold)], [samples[n] for n in numbers], target=target)
+            rows = np.concatenate([rows_of[samples[n].subject, samples[n].sequence] for n in numbers])
+            if personal is None:
+                personal = np.full((len(vectors), found.personal.shape[1]), np.nan, np.float32)
+            vectors[rows], inputs[rows], personal[rows] = found.vectors, found.inputs, found.personal
+            estimates[rows], reference[rows] = found.estimates, found.reference
+        frames = cohort.frames[["subject", "sequence", "frame"]].reset_index(drop=True)
+        contributions[target] = LandmarkContributions(
+            target=target,
+            frames=frames,
+            vectors=vectors,
+            personal=np.zeros((len(vectors), 0), np.float32) if personal is None else personal,
+            inputs=inputs,
+            estimates=estimates,
+            reference=reference,
+        )
+    return LandmarkExplanation(cohort, contributions, run.predictions)
+
+
+def agreement_with_truth(
+    explained: LandmarkExplanation, *, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """Compare the attribution with what moved each landmark in truth, by pain and, as a control, by decoys.
+
+    Parameters
+    ----------
+    explained : LandmarkExplanation
+        Of a simulated cohort; nobody knows the truth of another.
+    n_resamples, seed, level
+        Of the bootstrap over subjects.
+
+    Returns
+    -------
+    DataFrame
+        target; cause (pain, decoys, and "pain minus decoys"); rho, the rank correlation over the 66 landmarks
+        of the mean absolute contribution over frames with the mean displacement over subjects, in pixels,
+        that the cause makes; low, high (from resampled subjects, the same for both causes); top_k_share, k
+        and n_landmarks of `painkit.attribution.landmark_scores.CauseAgreement`; n_subjects. In the last row
+        rho and top_k_share are differences. Empty when the cohort is not simulated.
+    """
+    check_bootstrap(n_resamples, seed, level)
+    columns = ["target", "cause", "rho", "low", "high", "top_k_share", "k", "n_landmarks", "n_subjects"]
+    rows = []
+    if explained.cohort.simulated:
+        path = explained.cohort.root / "truth" / "landmarks.csv"
+        moved = pd.read_csv(path, dtype={"subject": str})
+        for target, found in explained.contributions.items():
+            magnitudes, frames = subject_magnitudes(found)
+            subjects = frames.index[frames > 0]
+            drawn = resample_weights(len(subjects), n_resamples, seed)
+            weights = np.vstack([np.ones(len(subjects)), drawn])
+            by_frame = weights * frames[subjects].to_numpy()
+            attributed = by_frame @ magnitudes.loc[subjects].to_numpy() / by_frame.sum(axis=1, keepdims=True)
+            rho, share = [], []
+            for column in ("pain_px", "decoy_px"):
+                own = moved.pivot_table(index="subject", columns="landmark", values=column).loc[subjects]
+                true = weights @ own.to_numpy() / len(subjects)
+                agreement = agreement_with_causes(attributed[0], true[0])
+                rho.append(rank_correlations(attributed, true))
+                share.append(agreement.top_k_share)
+            for cause, values, top in (
+                ("pain", rho[0], share[0]),
+                ("decoys", rho[1], share[1]),
+                ("pain minus decoys", rho[0] - rho[1], share[0] - share[1]),
+            ):
+                low, high = percentile_interval(values[1:], level) if len(subjects) > 1 else (np.nan, np.nan)
+                size = (agreement.k, agreement.n_landmarks, len(subjects))
+                rows.append((target, cause, values[0], low, high, top, *size))
+    return pd.DataFrame(rows, columns=columns)

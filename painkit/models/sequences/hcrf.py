@@ -1,0 +1,266 @@
+"""HCRF baseline: a chain of hidden states between the frames and one ordinal label per sequence."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from painkit.errors import PainkitError
+from painkit.models.persistence import Persistent
+from painkit.models.sequences.base import TARGETS, check_labels, check_sequences, tracked_rows
+from painkit.models.sequences.standardize import LandmarkStandardizer
+from painkit.progress import tqdm
+
+if TYPE_CHECKING:
+    from painkit.data.cohort import SequenceSample
+
+__all__ = ["HCRF", "HiddenChain"]
+
+_N_CLASSES = {"vas": 11, "opi": 6}
+
+
+class HiddenChain(nn.Module):
+    """Scores of every class for sequences of frames, summed over all paths of hidden states.
+
+    ``score(c | x) = log sum_h exp(sum_t [w(h_t) . x_t + a(c, h_t)] + sum_t b(c, h_t, h_t+1))``: frames
+    speak to hidden states by weights that the classes share, classes have their own state and transition
+    scores (Gunawardana et al. 2005, without their Gaussian terms).
+
+    Parameters
+    ----------
+    n_inputs, n_states, n_classes : int
+    """
+
+    def __init__(self, n_inputs: int, n_states: int, n_classes: int) -> None:
+        super().__init__()
+        self.observation = nn.Parameter(torch.zeros(n_states, n_inputs))
+        self.state = nn.Parameter(torch.zeros(n_classes, n_states))
+        self.transition = nn.Parameter(torch.zeros(n_classes, n_states, n_states))
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Scores (n, n_classes) by the forward algorithm in log space.
+
+        Parameters
+        ----------
+        inputs : (n, n_frames, n_inputs)
+            Padded at the end, longest sequence first.
+        lengths : (n,) int
+            True lengths, descending, at least 1.
+        """
+        emitted = inputs @ self.observation.T
+        # One step for all classes: log(exp(alpha) exp(B)), the maximum taken out, is a small matrix product.
+        transition = self.transition.exp()
+        alpha = emitted[:, 0, None, :] + self.state
+        finished = []
+        running = [int(n) for n in (lengths[None] > torch.arange(inputs.shape[1])[:, None]).sum(dim=1)]
+        for step in range(1, inputs.shape[1]):
+            # Sequences are sorted by length: those that have ended are the last rows.
+            if running[step] < len(alpha):
+                finished.append(alpha[running[step] :])
+                alpha = alpha[: running[step]]
+            top = alpha.amax(dim=2, keepdim=True).detach()
+            moved = torch.einsum("nch,chk->nck", (alpha - top).exp(), transition)
+            alpha = moved.log() + top + emitted[: running[step], step, None, :] + self.state
+        return torch.logsumexp(torch.cat([alpha, *finished[::-1]]), dim=2)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
+    """Hidden conditional random field with five hidden states (DeepFaceLIFT, Sec. 4, HCRF baseline).
+
+    Labels are the classes 0-10 (VAS) or 0-5 (OPI), rounded; the estimate is the expectation over the classes'
+    probabilities and its standard deviation the root of their variance. The conditional log likelihood with
+    an L2 penalty is maximised by L-BFGS on its exact gradient. One chain per target.
+
+    Parameters
+    ----------
+    n_states : int
+    placement : {'none', 'input'}
+        Personal features nowhere, or beside the landmarks of each frame.
+    personal_features, standardize
+        As in `FrameNetwork`.
+    l2 : float
+        Weight of half the squared norm of the parameters, per sequence.
+    max_iter : int
+        Iterations of L-BFGS.
+    frame_step : int
+        Every `frame_step`-th tracked frame is read, in training and prediction. Neighbouring frames say
+        nearly the same, and the cost is linear in the length of the longest sequence.
+    random_state : int, RandomState or None
+        Seeds the initial parameters (hidden states start out different, else they stay equal).
+    device : str
+    progress : bool
+
+    Attributes
+    ----------
+    converged_ : bool
+        Whether L-BFGS ended because nothing more was to be gained, for every target.
+    n_dropped_sequences_, n_unusable_sequences_ : int
+        Training sequences left out: a label is missing; no frame is tracked.
+    """
+
+    n_states: int = 5
+    placement: Literal["none", "input"] = "none"
+    personal_features: tuple[str, ...] = ("complexion", "age", "gender")
+    standardize: Literal["subject", "train"] = "subject"
+    l2: float = 1e-3
+    max_iter: int = 50
+    frame_step: int = 4
+    random_state: int | RandomState | None = None
+    device: str = "cpu"
+    progress: bool = False
+
+    def fit(self, X: Sequence[SequenceSample], y: ArrayLike) -> Self:
+        """Train on sequences; see `FrameNetwork.fit` for `X` and `y` (one or two columns).
+
+        Raises
+        ------
+        PainkitError
+            As `FrameNetwork.fit`, and when a label is off its scale.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When a search stopped early, for each such target; see `converged_`.
+        """
+        samples, labels = check_sequences(X), check_labels(X, y)
+        self.flat_, self.n_dropped_sequences_ = labels.flat, int((~labels.usable).sum())
+        samples = [sample for sample, usable in zip(samples, labels.usable, strict=True) if usable]
+        classes = np.rint(labels.values[labels.usable]).astype(np.int64)
+        for name, column in zip(TARGETS, classes.T, strict=False):
+            if column.min() < 0 or column.max() >= _N_CLASSES[name]:
+                raise PainkitError(
+                    f"{name.upper()} labels from {column.min()} to {column.max()}",
+                    expected=f"0 to {_N_CLASSES[name] - 1}",
+                )
+        self.standardizer_ = LandmarkStandardizer(self.standardize).fit(samples)
+        rows = tracked_rows(samples, self.standardizer_, self._features, self.frame_step)
+        seen = [i for i, r in enumerate(rows) if len(r)]
+        if not seen:
+            raise PainkitError(f"none of the frames of {len(rows)} training sequences has all 66 landmarks")
+        self.n_unusable_sequences_ = len(rows) - len(seen)
+        order, inputs, lengths = self._padded([rows[i] for i in seen])
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.chains_, self.converged_ = [], True
+        for name, column in zip(TARGETS, classes[seen].T, strict=False):
+            chain = HiddenChain(inputs.shape[2], self.n_states, _N_CLASSES[name]).to(self.device)
+            generator = torch.Generator().manual_seed(seed)
+            start = torch.cat([p.detach().cpu().reshape(-1) for p in chain.parameters()])
+            start = 0.1 * torch.randn(len(start), generator=generator)
+            wanted = torch.from_numpy(column[order])
+            stopped = self._maximise(chain, start.double().numpy(), inputs, lengths, wanted)
+            if stopped is not None:
+                self.converged_ = False
+                warnings.warn(f"HCRF, {name.upper()}: {stopped}", ConvergenceWarning, stacklevel=2)
+            self.chains_.append(chain.eval())
+        return self
+
+    def _maximise(
+        self, chain: HiddenChain, start: NDArray[np.float64], inputs: Tensor, lengths: Tensor, wanted: Tensor
+    ) -> str | None:
+        """Give the chain its best parameters; say why the search stopped when it was too early."""
+        parameters = list(chain.parameters())
+        wanted = wanted.to(self.device)
+
+        def loss(vector: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            flat = torch.from_numpy(vector).to(self.device, torch.float32)
+            nn.utils.vector_to_parameters(flat, parameters)
+            value = nn.functional.cross_entropy(chain(inputs, lengths), wanted)
+            # Chains of one frame have no transition: its gradient is 0, not missing.
+            slopes = torch.autograd.grad(value, parameters, materialize_grads=True)
+            gradient = torch.cat([g.reshape(-1) for g in slopes])
+            penalty = 0.5 * self.l2 * float(vector @ vector)
+            return value.item() + penalty, gradient.double().cpu().numpy() + self.l2 * vector
+
+        with tqdm(total=self.max_iter, desc="HCRF", leave=False, disable=not self.progress) as bar:
+            # A finer end than 1e-6 of the loss is lost in float32: the line search would fail there.
+            options: Any = {"maxiter": self.max_iter, "ftol": 1e-6}
+
+            def advance(_: object) -> None:
+                bar.update()
+
+            callback: Any = advance
+            found: Any = minimize(
+                loss, start, jac=True, method="L-BFGS-B", options=options, callback=callback
+            )
+        flat = torch.from_numpy(np.asarray(found.x, dtype=np.float32)).to(self.device)
+        nn.utils.vector_to_parameters(flat, parameters)
+        return None if found.success else str(found.message)
+
+    @property
+    def _features(self) -> tuple[str, ...]:
+        return self.personal_features if self.placement == "input" else ()
+
+    def _padded(self, rows: list[NDArray[np.float32]]) -> tuple[NDArray[np.int64], Tensor, Tensor]:
+        """Order by falling length, padded inputs and lengths in that order."""
+        order = np.argsort([-len(r) for r in rows], kind="stable")
+        tensors = [torch.from_numpy(rows[i]) for i in order]
+        # A mean over the inputs keeps the scores of 132 coordinates at the scale of the other terms.
+        padded = nn.utils.rnn.pad_sequence(tensors, batch_first=True) / tensors[0].shape[1] ** 0.5
+        return order, padded.to(self.device), torch.tensor([len(t) for t in tensors])
+
+    def predict_proba(self, X: Sequence[SequenceSample]) -> list[NDArray[np.float64]]:
+        """Class probabilities, one (n, n_classes) array per target; NaN without a tracked frame."""
+        check_is_fitted(self)
+        rows = tracked_rows(check_sequences(X), self.standardizer_, self._features, self.frame_step)
+        known = [i for i, r in enumerate(rows) if len(r)]
+        tables = [np.full((len(rows), len(chain.state)), np.nan) for chain in self.chains_]
+        if known:
+            order, inputs, lengths = self._padded([rows[i] for i in known])
+            with torch.inference_mode():
+                for table, chain in zip(tables, self.chains_, strict=True):
+                    probabilities = chain(inputs, lengths).double().softmax(dim=1).cpu().numpy()
+                    table[np.asarray(known)[order]] = probabilities
+        return tables
+
+    def predict(
+        self, X: Sequence[SequenceSample], return_std: bool = False
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Expected label, and its standard deviation, shaped like the `y` of `fit`."""
+        means, stds = [], []
+        for table in self.predict_proba(X):
+            values = np.arange(table.shape[1])
+            means.append(table @ values)
+            stds.append(np.sqrt(np.maximum(table @ values**2 - means[-1] ** 2, 0.0)))
+        mean, std = np.stack(means, axis=1), np.stack(stds, axis=1)
+        if self.flat_:
+            mean, std = mean[:, 0], std[:, 0]
+        return (mean, std) if return_std else mean
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        check_is_fitted(self)
+        facts = {
+            "flat": self.flat_,
+            "converged": self.converged_,
+            "n_dropped_sequences": self.n_dropped_sequences_,
+            "n_unusable_sequences": self.n_unusable_sequences_,
+        }
+        tensors = self.standardizer_.tensors()
+        for name, chain in zip(TARGETS, self.chains_, strict=False):
+            tensors |= {f"{name}.{key}": tensor for key, tensor in chain.state_dict().items()}
+        return facts, tensors
+
+    def _restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        for name, value in facts.items():
+            setattr(self, f"{name}_", value)
+        self.standardizer_ = LandmarkStandardizer.from_tensors(self.standardize, tensors)
+        self.chains_ = []
+        for name in TARGETS[: 1 + ("opi.state" in tensors)]:
+            prefix = f"{name}."
+            weights = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            chain = HiddenChain(weights["observation"].shape[1], self.n_states, len(weights["state"]))
+            chain.load_state_dict(weights)
+            self.chains_.append(chain.to(self.device).eval())

@@ -1,0 +1,1 @@
+"""Scoring files of predictions that others have written."""

@@ -1,0 +1,136 @@
+"""Clips of heat pain and of posed emotions in the layout of the BioVid database."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from painkit.data.biovid import CLASSES, FPS, FRAMES_PER_VIDEO
+from painkit.files import write_atomically
+from painkit.simulation.anatomy import AGES, Person, draw_person
+from painkit.simulation.causes import TRACE, stream
+from painkit.simulation.dynamics import draw_decoys, draw_pose, draw_style, grimace
+from painkit.simulation.portraits import EMOTIONS, units
+from painkit.simulation.profiles import Size
+from painkit.simulation.render import render
+from painkit.simulation.writer import Task
+
+__all__ = ["biovid_tables", "biovid_tasks"]
+
+PEAK_PSPI: Final = (0.0, 0.8, 2.0, 5.0, 9.0)
+"""Median PSPI at the peak of a clip of each class."""
+POSED: Final = ("happiness", "disgust", "pain")
+
+
+def biovid_tables(size: Size, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tables of the clips of heat pain and of the posed ones, as `read_biovid` takes parts A and D.
+
+    Returns
+    -------
+    samples : DataFrame
+        subject_id, subject_name, class_id, class_name, sample_id, sample_name.
+    posed : DataFrame
+        subject, class, path.
+    """
+    samples: list[tuple[int, str, int, str, int, str]] = []
+    posed: list[tuple[str, str, str]] = []
+    for number in range(size.clip_subjects):
+        name = _subject(seed, number)[0]
+        for kind, label in enumerate(CLASSES):
+            for i in range(size.clips):
+                samples.append(
+                    (number + 1, name, kind, label, len(samples) + 1, f"{name}-{label}-{i + 1:03d}")
+                )
+        for label in POSED:
+            posed += [
+                (name, label, f"posed/{name}/{label}-{i + 1:03d}.mp4") for i in range(max(size.clips // 2, 1))
+            ]
+    columns = ["subject_id", "subject_name", "class_id", "class_name", "sample_id", "sample_name"]
+    return pd.DataFrame(samples, columns=columns), pd.DataFrame(posed, columns=["subject", "class", "path"])
+
+
+def biovid_tasks(root: Path, size: Size, seed: int) -> list[Task]:
+    """Work that writes ``biovid/``: ``starting_point/samples.csv``, ``video``, ``videos.csv``, ``posed``."""
+    folder = root / "biovid"
+    samples, posed = biovid_tables(size, seed)
+    number = {name: i - 1 for name, i in zip(samples["subject_name"], samples["subject_id"], strict=True)}
+    tasks: list[Task] = [partial(_tables, folder, samples, posed)]
+    for row in samples.to_dict("records"):
+        path = folder / "video" / row["subject_name"] / f"{row['sample_name']}.mp4"
+        tasks.append(
+            partial(
+                _clip, path, seed, row["subject_id"] - 1, row["sample_id"], row["class_name"], size.clip_step
+            )
+        )
+    for i, row in enumerate(posed.to_dict("records")):
+        path = folder / row["path"]
+        tasks.append(
+            partial(
+                _clip, path, seed, number[row["subject"]], len(samples) + 1 + i, row["class"], size.clip_step
+            )
+        )
+    return tasks
+
+
+def _tables(folder: Path, samples: pd.DataFrame, posed: pd.DataFrame) -> None:
+    with write_atomically(folder / "starting_point" / "samples.csv") as path:
+        samples.to_csv(path, sep="\t", index=False)
+    with write_atomically(folder / "videos.csv") as path:
+        posed.to_csv(path, index=False)
+
+
+def _subject(seed: int, number: int) -> tuple[str, Person]:
+    """Name, which holds date, sex and age in years, and face of a subject."""
+    rng = stream(seed, 22, number)
+    age = AGES[number % 3]
+    person = draw_person(rng, gender=("female", "male")[number // 3 % 2], age=age)
+    years = int(rng.integers(*{"young": (20, 36), "middle-aged": (36, 51), "elderly": (51, 66)}[age]))
+    sex = "w" if person.gender == "female" else "m"
+    return f"{7 + number // 9:02d}{1 + number % 28:02d}{rng.choice([9, 14]):02d}_{sex}_{years}", person
+
+
+def _clip(path: Path, seed: int, number: int, sample: int, label: str, step: int) -> None:
+    if path.is_file():
+        return
+    person = _subject(seed, number)[1]
+    rng = stream(seed, 23, sample)
+    style = draw_style(stream(seed, 24, number))
+    time = np.arange(FRAMES_PER_VIDEO)
+    begin, apex = rng.uniform(15, 50), rng.uniform(70, 110)
+    envelope = np.clip(np.minimum((time - begin) / (apex - begin), 1 - (time - apex) / 60), 0, 1) ** 1.5
+    moved, _ = draw_decoys(rng, style, FRAMES_PER_VIDEO)
+    pose = draw_pose(rng, style, FRAMES_PER_VIDEO)
+    if label in CLASSES:
+        depth = np.clip(
+            PEAK_PSPI[CLASSES.index(label)] * np.exp(0.35 * rng.standard_normal()) * envelope, 0, 15
+        )
+        pspi = np.round(depth).astype(int)
+        shown = grimace(rng, style, pspi, depth, np.minimum(depth, TRACE))[1]
+    else:
+        moved = moved * 0.2
+        play = np.exp(0.2 * rng.standard_normal(15))
+        shown = np.clip(np.outer(envelope**0.5, units(EMOTIONS[label], rng.uniform(0.75, 1.2)) * play), 0, 5)
+    shown = gaussian_filter1d(np.maximum(shown, moved), 0.7, axis=0).clip(0, 5)
+    frames = [render(person, a, p) for a, p in zip(shown[::step], pose[::step], strict=True)]
+    _encode(path, frames, Fraction(FPS, step))
+
+
+def _encode(path: Path, frames: list[NDArray[np.uint8]], rate: Fraction) -> None:
+    with write_atomically(path) as temporary, av.open(str(temporary), "w") as container:
+        # One thread: the bytes must not depend on the machine's number of cores.
+        video = container.add_stream(
+            "libx264", rate=rate, options={"crf": "18", "threads": "1", "preset": "veryfast"}
+        )
+        video.height, video.width = frames[0].shape[:2]
+        video.pix_fmt = "yuv420p"
+        for frame in frames:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(video.encode())

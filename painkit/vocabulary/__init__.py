@@ -1,0 +1,1 @@
+"""What words mean: scales, pain, landmarks, action units, personal features, emotions."""

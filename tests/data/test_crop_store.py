@@ -1,0 +1,227 @@
+"""The frame store: what it holds, what it survives, what it costs."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from painkit.data.crop_store import FrameStore, build_frame_store
+from painkit.data.images import read_image
+from painkit.errors import PainkitError
+from painkit.faces.alignment import TEMPLATE
+from painkit.faces.crops import FaceCrop
+
+
+def landmarks_at(x: float, y: float) -> NDArray[np.float64]:
+    """A 66-point face that is the template moved to (x, y)."""
+    points = np.tile(TEMPLATE.mean(axis=0), (66, 1))
+    points[36:42], points[42:48], points[[30, 48, 54]] = TEMPLATE[0], TEMPLATE[1], TEMPLATE[2:]
+    return points + np.array([x, y])
+
+
+def noise_image(i: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(i).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> FrameStore:
+    points = np.stack([landmarks_at(20 + 3 * i, 10 + i) for i in range(12)])
+    points[4] = np.nan
+    points[7] += 5000
+
+    def read(i: int) -> NDArray[np.uint8]:
+        if i == 9:
+            raise PainkitError("is no whole image")
+        return noise_image(i)
+
+    return build_frame_store(
+        read, points, tmp_path, content="few", rows=np.arange(11), progress=False, simulated=True
+    )
+
+
+def test_crops_are_those_of_each_image(few: FrameStore) -> None:
+    for i in (0, 5, 10):
+        whole = noise_image(i)[10 + i : 122 + i, 20 + 3 * i : 116 + 3 * i]
+        # A pure shift by whole pixels resamples nothing.
+        np.testing.assert_array_equal(few.batch([i])[0], whole)
+
+
+def test_frames_without_a_face_are_masked_and_counted(few: FrameStore) -> None:
+    assert few.counts() == {"not_requested": 1, "stored": 8, "no_face": 2, "unreadable": 1}
+    assert np.flatnonzero(~few.usable).tolist() == [4, 7, 9, 11]
+    assert few.crops()[[4, 7, 9, 11]].max() == 0
+    assert few.description["simulated"] is True
+    with pytest.raises(PainkitError, match="1 of 2 frames have no crop, first row 9"):
+        few.batch([0, 9])
+    with pytest.raises(PainkitError, match="row 12 asked of a store of 12"):
+        few.batch([12])
+
+
+@pytest.mark.parametrize("name", ["crops.npy", "status.npy", "store.json"])
+def test_a_damaged_store_is_told(name: str, few: FrameStore) -> None:
+    for content in (b"", b"{no store"):
+        (few.folder / name).write_bytes(content)
+        store = FrameStore(few.folder)
+        with pytest.raises(PainkitError, match="the store is damaged"):
+            (store.description, store.status, store.crops())
+    (few.folder / "crops.npy").unlink()
+    with pytest.raises(PainkitError, match="damaged"):
+        FrameStore(few.folder).crops()
+
+
+def test_batches_are_slices(few: FrameStore) -> None:
+    np.testing.assert_array_equal(few.batch(slice(0, 3)), few.batch([0, 1, 2]))
+    np.testing.assert_array_equal(few.batch([3, 3, 1]), few.batch([3, 3, 1, 0])[:3])
+    assert few.batch([]).shape == (0, 112, 96, 3)
+
+
+def test_store_travels_light(few: FrameStore) -> None:
+    few.status  # noqa: B018
+    assert len(pickle.dumps(few)) < 2000
+    np.testing.assert_array_equal(copy.deepcopy(few).batch([2]), few.batch([2]))
+
+
+def test_key_follows_content_and_crop_and_a_finished_store_is_not_read_again(tmp_path: Path) -> None:
+    points = np.stack([landmarks_at(10, 10)] * 3)
+    reads: list[int] = []
+
+    def read(i: int) -> NDArray[np.uint8]:
+        reads.append(i)
+        return noise_image(i)
+
+    def build(content: str, crop: FaceCrop) -> FrameStore:
+        return build_frame_store(read, points, tmp_path, content=content, crop=crop, progress=False)
+
+    first = build("a", FaceCrop())
+    assert build("a", FaceCrop()).key == first.key
+    assert sorted(reads) == [0, 1, 2]
+    keys = {first.key, build("b", FaceCrop()).key, build("a", FaceCrop("box")).key}
+    keys.add(build("a", FaceCrop("box", side=64)).key)
+    assert len(keys) == 4
+    assert len(reads) == 12
+
+
+def test_thread_count_does_not_change_the_crops(tmp_path: Path) -> None:
+    points = np.stack([landmarks_at(10 + 0.3 * i, 10) for i in range(40)])
+    stores = [
+        build_frame_store(noise_image, points, tmp_path / str(jobs), content="x", jobs=jobs, progress=False)
+        for jobs in (1, 4)
+    ]
+    np.testing.assert_array_equal(stores[0].crops(), stores[1].crops())
+
+
+KILLED = """
+    import os, signal, sys
+    sys.path.insert(0, {here!r})
+    import painkit.data.crop_store as frames
+    from test_frames import landmarks_at, noise_image
+    import numpy as np
+
+    frames._CHUNK = 8
+    points = np.stack([landmarks_at(i, 5) for i in range(40)])
+
+    def read(i):
+        if i == 21:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return noise_image(i)
+
+    frames.build_frame_store(read, points, sys.argv[1], content="k", progress=False)
+"""
+
+
+def test_a_killed_build_goes_on(tmp_path: Path) -> None:
+    script = textwrap.dedent(KILLED.format(here=str(Path(__file__).parent)))
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    (place,) = (p for p in tmp_path.iterdir() if p.is_dir())
+    with pytest.raises(PainkitError, match="no finished frame store"):
+        FrameStore(place)
+    done = int((np.load(place / "status.npy") == 1).sum())
+    assert done == 16
+    reads: list[int] = []
+
+    def read(i: int) -> NDArray[np.uint8]:
+        reads.append(i)
+        return noise_image(i)
+
+    points = np.stack([landmarks_at(i, 5) for i in range(40)])
+    store = build_frame_store(read, points, tmp_path, content="k", progress=False)
+    assert sorted(reads) == list(range(16, 40))
+    whole = build_frame_store(noise_image, points, tmp_path / "whole", content="k", progress=False)
+    np.testing.assert_array_equal(store.crops(), whole.crops())
+
+
+@pytest.fixture
+def bad_images(tmp_path: Path) -> list[Path]:
+    """A good picture in every colour mode, then files that hold none."""
+    color = cv2.GaussianBlur(noise_image(0), (0, 0), 5)
+    gray = np.ascontiguousarray(color[..., 0])
+    kinds = {
+        "color.png": color,
+        "gray.png": gray,
+        "rgba.png": np.dstack([color, np.full(gray.shape, 255, np.uint8)]),
+        "deep.png": color.astype(np.uint16) * 257,
+    }
+    for name, image in kinds.items():
+        cv2.imwrite(str(tmp_path / name), image)
+    whole = (tmp_path / "color.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 3])
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "text.png").write_text("no image")
+    return [tmp_path / n for n in (*kinds, "cut.png", "empty.png", "text.png", "absent.png")]
+
+
+def test_colour_modes_are_read_and_bad_files_are_masked(bad_images: list[Path], tmp_path: Path) -> None:
+    points = np.stack([landmarks_at(40, 30)] * len(bad_images))
+    store = build_frame_store(
+        lambda i: read_image(bad_images[i]), points, tmp_path / "store", content="bad", progress=False
+    )
+    assert store.usable[:4].all()
+    assert store.counts() == {"not_requested": 0, "stored": 4, "no_face": 0, "unreadable": 4}
+    color, gray, rgba, deep = store.batch(slice(0, 4))
+    np.testing.assert_array_equal(color, rgba)
+    np.testing.assert_array_equal(color, deep)
+    # The grey file holds OpenCV's first channel, blue, which is last in RGB.
+    np.testing.assert_array_equal(gray, np.repeat(color[..., 2:], 3, axis=2))
+
+
+PEAK = """
+    import sys
+    sys.path.insert(0, {here!r})
+    import numpy as np
+    from painkit.data.crop_store import build_frame_store
+    from test_frames import landmarks_at, noise_image
+
+    n, image = int(sys.argv[2]), noise_image(0)
+    points = np.broadcast_to(landmarks_at(40, 30), (n, 66, 2))
+    store = build_frame_store(lambda i: image, points, sys.argv[1], content="p", progress=False)
+    rng = np.random.default_rng(0)
+    for _ in range(n // 64):
+        store.batch(rng.integers(n, size=64))
+    with open("/proc/self/status") as lines:
+        print(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
+def test_memory_is_flat_in_the_number_of_frames(tmp_path: Path) -> None:
+    """Peak resident memory of a process that builds and reads a store, mapped pages of the file included.
+
+    A crop has 32 kB: keeping crops, or pages of the file, would show at once.
+    """
+    peak = {}
+    for n in (1000, 5000):
+        script = textwrap.dedent(PEAK.format(here=str(Path(__file__).parent)))
+        command = [sys.executable, "-c", script, str(tmp_path / str(n)), str(n)]
+        peak[n] = 1024 * int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert (peak[5000] - peak[1000]) / 4000 < 1000

@@ -1,0 +1,159 @@
+"""Scores and questions of Table 1 on made-up predictions: signs, pairing, rows that are not estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_cohort import small_cohort
+
+from painkit.data.cohort import Cohort
+from painkit.evaluation import Run, subject_k_fold
+from painkit.papers.deepfacelift import (
+    BEST_ROW,
+    estimated_by_all,
+    feature_costs,
+    paired_questions,
+    run_rows,
+    score_rows,
+    table_one_rows,
+    training_lengths,
+)
+
+PROTOCOL = subject_k_fold(2)
+CELL = "personal features 3rd layer, labels VAS+OPI"
+#: How far each row is off, on every sequence.
+ERRORS = {
+    BEST_ROW: 0.5,
+    "DeepFaceLIFT, personal features none, labels VAS+OPI, statistics VAS": 0.75,
+    f"NN-MV, {CELL}": 1.25,
+    f"RNN, {CELL}": 2.0,
+    f"HCRF, {CELL}": 0.25,
+    "DeepFaceLIFT, personal features 3rd layer, labels VAS, statistics VAS": 4.0,
+}
+QUESTIONS = {
+    "personal features at the third layer, or none": -0.25,
+    "Gaussian process, or mean voting": -0.75,
+    "DeepFaceLIFT, or RNN": -1.5,
+    "DeepFaceLIFT, or HCRF": 0.25,
+    "VAS and OPI labels, or VAS alone": -3.5,
+}
+
+
+def made_up(cohort: Cohort, errors: Mapping[str, float]) -> dict[str, Run]:
+    """Runs whose estimates are off by so much, up and down in turn, each in an order of its own."""
+    runs = {}
+    for number, (name, error) in enumerate(errors.items()):
+        table = cohort.sequences[["subject", "sequence"]].assign(frame=pd.NA, fold="1", target="vas")
+        sign = np.where(np.arange(len(table)) % 2, 1, -1)
+        table = table.assign(y_true=cohort.sequences["vas"], y_std=np.nan)
+        table = table.assign(y_pred=table["y_true"] + sign * error)
+        other = table.assign(target="opi", y_pred=99.0)
+        shuffled = pd.concat([table, other]).sample(frac=1, random_state=number)
+        runs[name] = Run(Path("nowhere"), shuffled, {})
+    return runs
+
+
+@pytest.fixture
+def cohort() -> Cohort:
+    return small_cohort(6, 3)
+
+
+def test_errors_of_vas_stand_beside_the_published_values(cohort: Cohort) -> None:
+    scores = score_rows(made_up(cohort, ERRORS), cohort, PROTOCOL, n_resamples=50)
+    mae = scores[scores["metric"] == "MAE"].set_index("row")
+    for row, error in ERRORS.items():
+        assert mae.loc[row, ["value", "low", "high"]].tolist() == pytest.approx([error] * 3)
+    assert mae.loc[BEST_ROW, "published"] == 2.18
+    assert mae.loc[f"HCRF, {CELL}", "published"] == 3.67
+    assert mae.loc["all zeros", "value"] == pytest.approx(cohort.sequences["vas"].mean())
+    assert set(mae["n"]) == {18}
+    assert set(scores["not_estimated"]) == {""}
+
+
+def test_questions_compare_the_row_they_name_first_with_the_other(cohort: Cohort) -> None:
+    asked = paired_questions(made_up(cohort, ERRORS), cohort, PROTOCOL, n_resamples=50)
+    mae = asked[asked["metric"] == "MAE"].set_index("question")
+    for question, difference in QUESTIONS.items():
+        found = mae.loc[question, ["difference", "low", "high"]].tolist()
+        assert found == pytest.approx([difference] * 3), question
+    splits = PROTOCOL.splits(cohort.sequences.assign(frame=pd.NA))
+    fold = {row: one.name for one in splits for row in one.test}
+    for constant, middle in (("train mean", np.mean), ("train median", np.median)):
+        vas = cohort.sequences["vas"]
+        off = [abs(vas[i] - middle([vas[j] for j in fold if fold[j] != fold[i]])) for i in fold]
+        assert mae.loc[f"DeepFaceLIFT, or the {constant}", "difference"] == pytest.approx(0.5 - np.mean(off))
+
+
+def test_rows_that_one_model_cannot_estimate_are_left_out_of_all_and_named(cohort: Cohort) -> None:
+    runs = made_up(cohort, ERRORS)
+    for name, sequence in ((f"RNN, {CELL}", "ab002t1"), (BEST_ROW, "ab005t0")):
+        table = runs[name].predictions
+        table.loc[(table["sequence"] == sequence) & (table["target"] == "vas"), "y_pred"] = np.nan
+    told = "2: 002-ab002/ab002t1, 005-ab005/ab005t0"
+    scores = score_rows(runs, cohort, PROTOCOL, n_resamples=50)
+    assert set(scores["n"]) == {16}, "trivial rows, too"
+    assert set(scores["not_estimated"]) == {told}
+    asked = paired_questions(runs, cohort, PROTOCOL, n_resamples=50)
+    assert set(asked["n"]) == {16}
+    assert set(asked["not_estimated"]) == {told}
+    mae = scores[scores["metric"] == "MAE"].set_index("row")["value"]
+    assert mae[BEST_ROW] == pytest.approx(0.5)
+    kept = ~cohort.sequences["sequence"].isin(["ab002t1", "ab005t0"])
+    assert mae["all zeros"] == pytest.approx(cohort.sequences.loc[kept, "vas"].mean())
+
+
+def test_unlabelled_rows_are_no_gaps_and_frames_are_named() -> None:
+    table = pd.DataFrame(
+        {"subject": "a", "sequence": "a1", "frame": pd.array([1, 2, 3], dtype="Int64")}
+    ).assign(y_true=[1.0, np.nan, 2.0], y_pred=[1.0, np.nan, np.inf])
+    kept, left_out = estimated_by_all({"one": table, "two": table.assign(y_pred=1.0)})
+    assert left_out == ["a/a1/3"]
+    assert [part["frame"].tolist() for part in kept.values()] == [[1], [1]]
+
+
+def test_an_untracked_sequence_is_scored_by_nobody_and_costs_no_run(tmp_path: Path) -> None:
+    whole = small_cohort(4, 3, 6)
+    landmarks = whole.landmarks.copy()
+    landmarks[:6] = np.nan
+    frames = whole.frames.assign(tracked=np.arange(len(whole.frames)) >= 6)
+    cohort = replace(whole, landmarks=landmarks, frames=frames)
+    rows = table_one_rows(
+        stage1={"epochs": 1},
+        deepfacelift={"inner_folds": 2, "gp_restarts": 1},
+        rnn={"epochs": 1},
+        hcrf={"max_iter": 1},
+    )
+    runs = run_rows({name: rows[name] for name in ERRORS if CELL in name}, cohort, PROTOCOL, tmp_path)
+    assert len(runs) == 4
+    scores = score_rows(runs, cohort, PROTOCOL, n_resamples=20)
+    assert set(scores["n"]) == {11}
+    assert set(scores["not_estimated"]) == {"1: 001-ab001/ab001t0"}
+    assert scores["value"].notna().all()
+    little = rows[BEST_ROW].estimator.set_params(labels=("vas",), personal_features=("age",))
+    costs = feature_costs(little, cohort, PROTOCOL, tmp_path, n_resamples=20)
+    assert set(costs["n"]) == {11}
+    assert costs["left_out"].tolist() == ["age"]
+    assert set(costs["not_estimated"]) == {"1: 001-ab001/ab001t0"}
+
+
+def test_training_lengths_end_at_the_questions_of_the_table(tmp_path: Path) -> None:
+    cohort = small_cohort(4, 3, 6)
+    rows = table_one_rows(
+        stage1={"epochs": 5},
+        deepfacelift={"inner_folds": 2, "gp_restarts": 1},
+        rnn={"epochs": 1},
+        hcrf={"max_iter": 1},
+    )
+    found = training_lengths(rows, cohort, PROTOCOL, tmp_path, n_resamples=50)
+    assert found["epochs"].tolist() == [1, 1, 2, 2, 5, 5]  # 3, 10, 30 and 100 % of 5, none twice
+    whole = paired_questions(run_rows(rows, cohort, PROTOCOL, tmp_path), cohort, PROTOCOL, n_resamples=50)
+    for question, part in found.groupby("question"):
+        assert part["a"].nunique() == 3, "shorter training gives other estimates"
+        told = whole[(whole["question"] == question) & (whole["metric"] == "MAE")]
+        columns = ["a", "b", "difference", "low", "high", "n"]
+        pd.testing.assert_series_equal(part.iloc[-1][columns], told.iloc[0][columns], check_names=False)

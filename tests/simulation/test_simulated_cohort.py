@@ -1,0 +1,443 @@
+"""The simulated cohort meets the archive's counts, and its files say what its causes say."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from painkit.data import load
+from painkit.data.check import check
+from painkit.data.identities import read_identities
+from painkit.errors import PainkitError
+from painkit.simulation import default_root, simulate, simulate_labels
+from painkit.simulation.action_units import AUS, landmarks
+from painkit.simulation.causes import TRACE
+from painkit.simulation.dynamics import CODED, NOISE_SD, draw_signals, person_of
+from painkit.simulation.identities import identity_tasks
+from painkit.simulation.portraits import CROP_POINTS, crop_matrix
+from painkit.simulation.profiles import PROFILES
+from painkit.simulation.regions import SHORTCUT_REGION
+from painkit.simulation.simulation import _sequences
+from painkit.simulation.writer import fill_folder, write_sequence
+from painkit.vocabulary.pain import level_0_5
+
+NAME = re.compile(r"^[a-z]{2}\d{3}t[12](aa|ae|af|ai)(aff|unaff)$")
+CODES = {4, 6, 7, 9, 10, 12, 15, 20, 25, 26, 27, 43, 50}
+
+
+@pytest.fixture(scope="module")
+def full():
+    return simulate_labels("full", "none", seed=0)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    return simulate(tmp_path_factory.mktemp("one") / "smoke", profile="smoke", images="thin", progress=False)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    dest = tmp_path_factory.mktemp("two") / "plain"
+    return digest(simulate(dest, profile="smoke", images="none", progress=False))
+
+
+def digest(root: Path) -> dict[str, str]:
+    files = (p for p in sorted(root.rglob("*")) if p.is_file())
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def frames_of(labels) -> pd.DataFrame:
+    s = labels.latents.sequences
+    rows = {"subject": np.repeat(s["subject"].to_numpy(), s["n_frames"])}
+    rows["sequence"] = np.repeat(s["sequence"].to_numpy(), s["n_frames"])
+    black = np.concatenate([x.black for x in labels.signals])
+    return pd.DataFrame({**rows, "pspi": labels.latents.pspi, "level": labels.latents.level, "black": black})
+
+
+def test_counts_are_those_of_the_archive(full, shared):
+    facts = json.loads((shared / "spec" / "unbc_facts.json").read_text())
+    frames = frames_of(full)
+    assert len(frames) == 48_398
+    assert frames["black"].sum() == 7
+    assert frames[frames["black"]]["sequence"].unique().tolist() == ["tv095t2aeunaff"]
+    assert np.bincount(frames["pspi"]).tolist() == list(facts["pspi_histogram"].values())
+    assert frames["level"].tolist() == level_0_5(frames["pspi"]).tolist()
+    seen = frames[~frames["black"]]
+    assert [s["subject"] for s in facts["subjects"]] == sorted(seen["subject"].unique())
+    for s in facts["subjects"]:
+        own = seen[seen["subject"] == s["subject"]]
+        assert np.bincount(own["level"], minlength=6).tolist() == s["level_counts"]
+        by_sequence = own.groupby("sequence")["level"]
+        assert sorted(by_sequence.size()) == sorted(s["sequence_lengths"])
+        assert (by_sequence.max() == 0).sum() == s["all_zero_sequences"]
+    sequences = full.latents.sequences
+    assert np.bincount(sequences["vas"]).tolist() == facts["vas_histogram"]
+    assert np.bincount(sequences["opi"]).tolist() == facts["opi_histogram"]
+    assert sequences["sequence"].is_unique
+    assert all(NAME.match(name) for name in sequences["sequence"])
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_rows_of_constants_come_out_to_the_digit(full, seed):
+    labels = simulate_labels("full", "none", seed) if seed else full
+    frames = frames_of(labels)
+    totals = {"MAE": [], "MSE": [], "wMAE": [], "wMSE": []}
+    for _, own in frames[~frames["black"]].groupby("subject"):
+        levels = own["level"].tolist()
+        totals["MAE"].append(sum(levels) / len(levels))
+        totals["MSE"].append(sum(v * v for v in levels) / len(levels))
+        occurring = sorted(set(levels))
+        totals["wMAE"].append(sum(occurring) / len(occurring))
+        totals["wMSE"].append(sum(v * v for v in occurring) / len(occurring))
+    means = {name: round(sum(values) / len(values), 3) for name, values in totals.items()}
+    assert means == {"MAE": 0.438, "MSE": 1.353, "wMAE": 2.143, "wMSE": 7.387}
+    vas = labels.latents.sequences["vas"]
+    assert vas.mean() == 3.255
+    assert (vas - 3.25).abs().mean() == 2.4375
+
+
+def test_codes_follow_the_formula_and_the_movement(full):
+    codes = pd.DataFrame(np.concatenate([s.coded for s in full.signals]), columns=list(CODED))
+    pspi = [
+        c4 + max(c6, c7) + max(c9, c10) + c43
+        for c4, c6, c7, c9, c10, c43 in codes[[4, 6, 7, 9, 10, 43]].itertuples(index=False)
+    ]
+    assert pspi == full.latents.pspi.tolist()
+    assert codes.to_numpy().min() == 0
+    assert codes.drop(columns=43).to_numpy().max() == 5
+    assert codes[43].max() == 1
+    # Where a code stands still, the movement behind it rounds to it; smoothing blurs only its changes.
+    start = full.latents.start
+    for au in (4, 6, 7, 9, 10):
+        for s, (a, b) in zip(full.signals, pairwise(start), strict=True):
+            code = codes[au].to_numpy()[a:b]
+            still = np.lib.stride_tricks.sliding_window_view(np.pad(code, 4, mode="edge"), 9)
+            still = (still == code[:, None]).all(axis=1)
+            assert (np.abs(s.pain[still, AUS.index(au)] - code[still]) <= 0.5 + 0.02).all()
+    assert max(s.pain.max() for s in full.signals) <= 5
+    zero = np.repeat(np.maximum.reduceat(full.latents.pspi, start[:-1]) == 0, np.diff(start))
+    pain = np.concatenate([s.pain for s in full.signals])
+    assert pain[zero].max() <= TRACE
+
+
+def test_streams_do_not_depend_on_the_order_of_the_work(full):
+    for i in (150, 3):
+        again = draw_signals(full.latents, 0, i)
+        np.testing.assert_array_equal(again.intensity, full.signals[i].intensity)
+        np.testing.assert_array_equal(again.pose, full.signals[i].pose)
+
+
+def statistics(full) -> np.ndarray:
+    depth = full.latents.depth + full.latents.trace
+    parts = [depth[a:b] for a, b in pairwise(full.latents.start)]
+    return np.log1p([[p.mean(), np.median(p), p.max(), p.std(), p.sum(), np.quantile(p, 0.9)] for p in parts])
+
+
+def test_pain_and_personal_features_are_to_be_found_in_new_subjects(full):
+    # A failed check would mean that no model can show what personal features are worth on this cohort.
+    sequences = full.latents.sequences
+    people = full.latents.subjects.set_index("subject").loc[sequences["subject"]]
+    personal = pd.get_dummies(people[["gender", "age", "complexion"]]).to_numpy(float)
+    seen = statistics(full)
+    model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 20)))
+
+    def error(x: np.ndarray, target: str) -> float:
+        cut = {"groups": sequences["subject"], "cv": LeaveOneGroupOut()}
+        return float(np.abs(cross_val_predict(model, x, sequences[target], **cut) - sequences[target]).mean())
+
+    plain, personalised = error(seen, "vas"), error(np.c_[seen, personal], "vas")
+    assert plain < 2.25
+    assert personalised < plain - 0.4
+    assert error(seen, "opi") < 0.6
+
+
+def test_movement_is_smooth(full):
+    # A unit that jumped would crawl over the face within one frame; closed lids are the exception.
+    quick = [np.abs(np.diff(s.pain[:, :-1], axis=0)).max() for s in full.signals if len(s.pain) > 1]
+    assert max(quick) < 2
+    assert np.quantile(quick, 0.9) < 1
+    moved = np.concatenate([np.diff(s.pose[:, :3], axis=0) for s in full.signals])
+    assert np.abs(moved).max() < np.deg2rad(2)
+
+
+def test_files_hold_what_was_simulated(tree):
+    labels = simulate_labels("smoke", "thin", 0)
+    people = [person_of(labels.latents, 0, i) for i in range(4)]
+    errors = []
+    for i, row in labels.latents.sequences.iterrows():
+        place = f"{row['subject']}/{row['sequence']}"
+        for kind, column in (("VAS", "vas"), ("OPR", "opi"), ("AFF", "aff"), ("SEN", "sen")):
+            assert (tree / f"Sequence_Labels/{kind}/{place}.txt").read_text() == f"   {row[column]:.7e}\n"
+        s = labels.signals[i]
+        truth = landmarks(
+            people[list(labels.latents.subjects["subject"]).index(row["subject"])], s.intensity, s.pose
+        )
+        for k in range(row["n_frames"]):
+            stem = f"{place}/{row['sequence']}{k + 1:03d}"
+            pspi = labels.latents.pspi[labels.latents.start[i] + k]
+            assert (tree / f"Frame_Labels/PSPI/{stem}_facs.txt").read_text() == f"   {pspi:.7e}\n"
+            text = (tree / f"Frame_Labels/FACS/{stem}_facs.txt").read_text()
+            rows = [list(map(float, line.split())) for line in text.splitlines()]
+            au = {int(r[0]): int(r[1]) for r in rows}
+            assert set(au) <= CODES
+            get = lambda n, au=au: au.get(n, 0)  # noqa: E731
+            assert get(4) + max(get(6), get(7)) + max(get(9), get(10)) + get(43) == pspi
+            aam = tree / f"AAM_landmarks/{stem}_aam.txt"
+            assert aam.exists() == s.tracked[k]
+            if s.tracked[k]:
+                points = [list(map(float, line.split())) for line in aam.read_text().splitlines()]
+                errors.append(np.array(points) - truth[k])
+    missing = sum((~s.tracked & ~s.black).sum() for s in labels.signals)
+    assert 1 <= missing <= 6
+    assert np.std(errors) == pytest.approx(NOISE_SD, rel=0.05)
+    for i, image in enumerate(sorted((tree / "Images/095-tv095/tv095t2aeunaff").glob("*.png"))[:3]):
+        assert (cv2.imread(str(image)).max() == 0) == (i < 2)
+
+
+def test_thin_images_show_every_level_of_every_sequence():
+    labels = simulate_labels("demo", "thin", 0)
+    frames = frames_of(labels)
+    every = set(frames.groupby(["sequence", "level"]).groups)
+    assert set(frames[labels.pictured].groupby(["sequence", "level"]).groups) == every
+    assert labels.pictured.sum() < 0.06 * len(frames)
+
+
+def test_same_bytes_whatever_the_number_and_order_of_jobs(tree, plain, tmp_path):
+    two = simulate(tmp_path / "two", profile="smoke", images="none", jobs=2, progress=False)
+    assert digest(two) == plain
+    for task in reversed(identity_tasks(tmp_path, PROFILES["smoke"], 0)):
+        task()
+    assert digest(tmp_path / "identities") == digest(tree / "identities")
+
+
+def test_a_killed_run_is_completed(tmp_path, plain):
+    part = tmp_path / "part"
+    call = f"simulate({str(part)!r}, profile='smoke', images='none')"
+    code = f"from painkit.simulation import simulate; {call}"
+    run = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not (part / "AAM_landmarks").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert not (part / "simulation.json").exists()
+    left = part / "AAM_landmarks/042-ll042/.ll042t1aaunaff-123"  # what a kill within a folder leaves
+    left.mkdir(parents=True)
+    (left / "ll042t1aaunaff001_aam.txt").write_text("   1.0")
+    simulate(part, profile="smoke", images="none", progress=False)
+    assert digest(part) == plain
+
+
+def test_refuses_a_folder_that_holds_anything_else(tmp_path, tree):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(PainkitError, match="not empty"):
+        simulate(tmp_path, profile="smoke", progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(PainkitError, match="holds another simulation"):
+        simulate(tree, profile="smoke", images="thin", seed=1, progress=False)
+    with pytest.raises(PainkitError, match="no folder"):
+        simulate(tmp_path / "thesis.txt", profile="smoke", progress=False)
+    before = digest(tree)
+    assert simulate(tree, profile="smoke", images="thin", progress=False) == tree
+    assert digest(tree) == before
+
+
+def test_two_processes_share_the_work_of_one(tmp_path, plain):
+    call = f"simulate({str(tmp_path / 'cache')!r}, profile='smoke', images='none', progress=False)"
+    code = f"from painkit.simulation import simulate; {call}"
+    runs = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [run.wait() for run in runs] == [0, 0]
+    assert digest(tmp_path / "cache") == plain
+
+
+def test_what_the_system_refuses_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PainkitError, match="could not be written"):
+        simulate(tmp_path / "file" / "below", profile="smoke", images="none", progress=False)
+    taken = tmp_path / "taken"
+    with pytest.raises(PainkitError, match="file: could not be written"):
+        fill_folder(tmp_path / "file", lambda folder: None)
+    with pytest.raises(PainkitError, match="No space"):
+        fill_folder(taken / "new", _full_disk)
+    assert not any(taken.iterdir())
+
+
+def _full_disk(folder: Path) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"profile": "huge"}, {"images": "some"}, {"seed": -1}, {"shortcut": 1.5}, {"shortcut": float("nan")}],
+)
+def test_settings_that_do_not_exist(tmp_path, bad):
+    with pytest.raises(PainkitError, match=str(next(iter(bad)))):
+        simulate(tmp_path / "x", progress=False, **bad)
+    assert not (tmp_path / "x").exists()
+
+
+def test_shortcut_follows_the_level_in_its_share(full):
+    labels = simulate_labels("full", "none", 0, shortcut=0.7)
+    black = np.concatenate([s.black for s in labels.signals])
+    above, marked, follows = (x[~black] for x in (labels.latents.level > 0, labels.marked, labels.follows))
+    n, base = len(above), above.mean()
+    assert (marked[follows] == above[follows]).all()
+    assert follows.mean() == pytest.approx(0.7, abs=4 * np.sqrt(0.21 / n))
+    agree = 0.7 + 0.3 * (base**2 + (1 - base) ** 2)
+    assert (marked == above).mean() == pytest.approx(agree, abs=4 * np.sqrt(0.25 / n))
+    assert not full.marked.any()
+
+
+def test_shortcut_is_seen_where_the_truth_says(tmp_path):
+    x0, y0, x1, y1 = SHORTCUT_REGION
+    pictures = []
+    for share in (0.0, 1.0):
+        labels = simulate_labels("smoke", "thin", 0, share)
+        sequence = next(_sequences(labels, 0))
+        write_sequence(tmp_path / str(share), sequence)
+        folder = tmp_path / str(share) / "Images" / sequence.subject / sequence.name
+        pictures.append([cv2.imread(str(p)).astype(int) for p in sorted(folder.iterdir())])
+    above = sequence.pspi[sequence.pictured] > 0
+    assert above.any()
+    assert not above.all()
+    for plain, marked, pain in zip(*pictures, above, strict=True):
+        changed = np.abs(plain - marked).max(axis=2) > 30
+        inside = changed[y0:y1, x0:x1]
+        assert (inside.mean() > 0.5) == pain
+        assert changed.sum() == inside.sum()
+
+
+def test_truth_tells_causes(tree):
+    truth = tree / "truth"
+    frames = pd.read_parquet(truth / "frames.parquet")
+    assert len(frames) == 304
+    shown, pain = (frames[[f"AU{au}{end}" for au in AUS]].to_numpy() for end in ("", "_pain"))
+    assert (shown >= pain - 1e-6).all()
+    moved = pd.read_csv(truth / "landmarks.csv").groupby("landmark")[["pain_px", "decoy_px"]].mean()
+    eyes, corners = [37, 38, 43, 44], [48, 54]
+    assert moved["pain_px"].nlargest(4).index.sort_values().tolist() == eyes
+    assert set(corners) <= set(moved["decoy_px"].nlargest(8).index)
+    units = pd.read_csv(truth / "units.csv")
+    assert len(units) == 15 * 66
+    for name in ("mean", "042-ll042"):
+        for au in AUS:
+            image = cv2.imread(str(truth / f"regions/{name}/image_AU{au:02d}.png"), cv2.IMREAD_GRAYSCALE)
+            crop = cv2.imread(str(truth / f"regions/{name}/crop_AU{au:02d}.png"), cv2.IMREAD_GRAYSCALE)
+            assert image.shape == (240, 320)
+            assert crop.shape == (112, 96)
+            assert set(np.unique(crop)) == {0, 255}
+    causes = json.loads((truth / "causes.json").read_text())
+    spread = {k: max(v.values()) - min(v.values()) for k, v in causes.items() if k.endswith("_effect")}
+    assert max(spread, key=spread.get) == "age_effect"
+
+
+def test_crop_puts_five_points_where_a_similarity_of_the_template_says():
+    turn = np.array([[0.8, -0.6], [0.6, 0.8]])
+    face = np.zeros((66, 2))
+    five = (CROP_POINTS - (3, 4)) @ turn.T * 1.7
+    for rows, point in zip((range(36, 42), range(42, 48), [30], [48], [54]), five, strict=True):
+        face[list(rows)] = point
+    matrix = crop_matrix(face)
+    np.testing.assert_allclose(five @ matrix[:, :2].T + matrix[:, 2], CROP_POINTS, atol=1e-9)
+
+
+def test_sets_beside_the_archive(tree):
+    faces = pd.read_csv(tree / "ferplus/fer2013.csv")
+    votes = pd.read_csv(tree / "ferplus/fer2013new.csv", keep_default_na=False)
+    assert len(faces) == len(votes)
+    pixels = np.array([list(map(int, p.split())) for p in faces["pixels"]])
+    assert pixels.shape[1] == 48 * 48
+    assert pixels.min() >= 0
+    assert pixels.max() <= 255
+    assert (votes.iloc[:, 2:].sum(axis=1) == 10).all()
+    blank = votes["Image name"] == ""
+    assert blank.any()
+    assert (votes[blank]["NF"] == 10).all()
+    assert (votes[~blank]["NF"] == 0).all()
+    samples = pd.read_csv(tree / "biovid/starting_point/samples.csv", sep="\t")
+    pattern = re.compile(r"^(\d{6}_[mw]_\d{2})-(BL1|PA[1-4])-(\d{3})$")
+    for row in samples.itertuples():
+        assert pattern.match(row.sample_name).groups()[:2] == (row.subject_name, row.class_name)
+        path = tree / "biovid/video" / row.subject_name / f"{row.sample_name}.mp4"
+        with av.open(str(path)) as clip:
+            stream = clip.streams.video[0]
+            assert float(stream.frames / stream.average_rate) == pytest.approx(5.5, abs=0.1)
+    people = sorted((tree / "identities").iterdir())
+    assert len(people) == 6
+    assert {cv2.imread(str(p)).shape for person in people for p in person.iterdir()} == {(112, 96, 3)}
+
+
+def test_sets_beside_the_archive_are_read_and_say_that_they_are_simulated(tree):
+    """By the readers of the real ones, which a user may well point at them."""
+    clips = load("biovid", tree / "biovid", progress=False)
+    posed = load("biovid", tree / "biovid", part="D", progress=False)
+    faces = load("ferplus", tree / "ferplus", cache=False, progress=False)
+    people = read_identities(tree / "identities")
+    for data in (clips, posed, faces, people):
+        assert data.simulated
+        assert any("No number from these data says anything about people" in note for note in data.notes)
+        assert "profile smoke" in data.notes[0]
+    for shown in (clips.summary(), posed.summary(), faces.summary()):
+        assert str(shown).startswith("SIMULATED")
+        assert "anything about people" in str(shown)
+    assert len(clips.findings) == len(posed.findings) == 0
+    assert set(posed.sequences["class"]) == {"happiness", "disgust", "pain"}
+    assert set(clips.sequences["n_frames"]) == set(posed.sequences["n_frames"]) == {14}  # every tenth of 138
+    assert len(people.findings) == 0
+
+
+@pytest.mark.parametrize("name", ["unbc", "simulated", "biovid-a", "biovid-d", "ferplus", "casia-webface"])
+def test_a_check_of_simulated_data_says_so(tree, name):
+    inside = {"biovid-a": "biovid", "biovid-d": "biovid", "casia-webface": "identities", "ferplus": "ferplus"}
+    report = check(name, tree / inside.get(name, ""), progress=False)
+    assert report.usable
+    assert "anything about people" in str(report)
+    assert json.loads(report.to_json())["notes"] == list(report.notes)
+    assert report.notes[0].startswith("Simulated: profile smoke, seed 0")
+
+
+def test_a_begun_simulation_does_not_pass_as_the_archive(tree, tmp_path):
+    shutil.copytree(tree / "Frame_Labels", tmp_path / "Frame_Labels")
+    shutil.copy(tree / "simulation.json", tmp_path / ".simulation.begun.json")
+    assert load("unbc", tmp_path, cache=False, progress=False).simulated
+    (tmp_path / ".simulation.begun.json").unlink()
+    assert not load("unbc", tmp_path, cache=False, progress=False).simulated
+
+
+def test_default_root_is_where_caches_are_kept(monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    monkeypatch.delenv("PAINKIT_CACHE", raising=False)
+    assert default_root("smoke").parent == Path("/xdg/painkit/simulated")
+    monkeypatch.setenv("PAINKIT_CACHE", "/mine")
+    assert default_root("smoke").parent == Path("/mine/simulated")
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("PAINKIT_CACHE", "~/mine")
+    assert default_root("smoke").parent == Path("/home/me/mine/simulated")
+    roots = {
+        default_root(p, i, s, c)
+        for p in ("demo", "full")
+        for i in ("none", "all")
+        for s in (0, 1)
+        for c in (0, 0.5)
+    }
+    assert len(roots) == 16
