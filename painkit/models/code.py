@@ -11,7 +11,7 @@ __all__ = ["code_digest"]
 
 @cache
 def code_digest(package: Path = Path(__file__).parents[1]) -> str:
-    """Digest the files that turn samples into estimates, ``vocabulary``, ``faces`` and ``models`` of `package`."""
+    """Digest the files that turn samples into estimates: vocabulary, faces and models of `package`."""
     content = hashlib.sha256()
     for part in ("vocabulary", "faces", "models"):
         for path in sorted((package / part).rglob("*.py")):
