@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +14,13 @@ from painkit.attribution.landmark_scores import (
     agreement_with_causes,
     rank_correlations,
     subject_magnitudes,
+    subject_maps,
 )
 from painkit.data.cohort import Cohort
-from painkit.evaluation.runs import Run
 from painkit.metrics.bootstrap import check_bootstrap, percentile_interval, resample_weights
 from painkit.models.sequences.deepfacelift import DeepFaceLIFT
 
-__all__ = ["LandmarkExplanation", "agreement_with_truth", "explain", "fold_models"]
+__all__ = ["LandmarkExplanation", "agreement_with_truth", "explain"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,15 @@ class LandmarkExplanation:
         """Mean landmarks over all tracked frames, (66, 2) pixels."""
         return np.asarray(np.nanmean(self.cohort.landmarks, axis=0, dtype=np.float64), np.float32)
 
+    @property
+    def inputs(self) -> NDArray[np.float32]:
+        """Standardized landmarks (n_frames, 66, 2) that were explained, the same for every target."""
+        return next(iter(self.contributions.values())).inputs
+
+    def subject_maps(self) -> dict[str, pd.DataFrame]:
+        """Each subject's own map by target; see `painkit.attribution.landmark_scores.subject_maps`."""
+        return {target: subject_maps(found) for target, found in self.contributions.items()}
+
     def tracked_rows(self, subject: str, sequence: str) -> NDArray[np.intp]:
         """Rows of ``cohort.frames`` of one sequence that have landmarks."""
         frames = self.cohort.frames
@@ -57,63 +67,44 @@ class LandmarkExplanation:
         return np.flatnonzero(here.to_numpy())
 
 
-def fold_models(run: Run) -> dict[str, DeepFaceLIFT]:
-    """Load the fitted model of every fold.
-
-    Raises
-    ------
-    PainkitError
-        When the run kept no models.
-    """
-    return {fold: DeepFaceLIFT.load(run.model_folder(fold)) for fold in run.folds}
-
-
-def explain(run: Run, cohort: Cohort) -> LandmarkExplanation:
-    """Explain each frame by the model of the fold that tested its sequence: none by one that knew its label.
+def explain(
+    parts: Iterable[tuple[DeepFaceLIFT, NDArray[np.intp]]], cohort: Cohort, predictions: pd.DataFrame
+) -> LandmarkExplanation:
+    """Explain each frame by the model that tested its sequence: none by one that knew its label.
 
     Parameters
     ----------
-    run : Run
-        Of a `DeepFaceLIFT`, with ``keep_models=True``.
+    parts : iterable of (DeepFaceLIFT, (n,) int)
+        Each fold's model and the rows of ``cohort.sequences`` it tested.
     cohort : Cohort
-        The one it was run on.
-
-    Raises
-    ------
-    PainkitError
-        When the run kept no models.
+        The one the models were trained and tested on.
+    predictions : DataFrame
+        See `LandmarkExplanation`.
     """
     samples = cohort.sequence_samples()
-    place = {(sample.subject, sample.sequence): number for number, sample in enumerate(samples)}
-    rows_of = cohort.frames.groupby(["subject", "sequence"]).indices
-    tested = run.predictions.drop_duplicates(["subject", "sequence"])
-    models = fold_models(run)
-    targets = next(iter(models.values())).labels
+    rows_of = cohort.frames.groupby(["subject", "sequence"], sort=False).indices
     shape = cohort.landmarks.shape
-    contributions = {}
-    for target in targets:
-        vectors, inputs = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
-        estimates, reference = (np.full(len(vectors), np.nan, np.float32) for _ in range(2))
-        personal: NDArray[np.float32] | None = None
-        for fold, part in tested.groupby("fold", sort=False):
-            numbers = [place[key] for key in zip(part["subject"], part["sequence"], strict=True)]
-            found = deeplift(models[str(fold)], [samples[n] for n in numbers], target=target)
-            rows = np.concatenate([rows_of[samples[n].subject, samples[n].sequence] for n in numbers])
-            if personal is None:
-                personal = np.full((len(vectors), found.personal.shape[1]), np.nan, np.float32)
-            vectors[rows], inputs[rows], personal[rows] = found.vectors, found.inputs, found.personal
-            estimates[rows], reference[rows] = found.estimates, found.reference
-        frames = cohort.frames[["subject", "sequence", "frame"]].reset_index(drop=True)
-        contributions[target] = LandmarkContributions(
-            target=target,
-            frames=frames,
-            vectors=vectors,
-            personal=np.zeros((len(vectors), 0), np.float32) if personal is None else personal,
-            inputs=inputs,
-            estimates=estimates,
-            reference=reference,
-        )
-    return LandmarkExplanation(cohort, contributions, run.predictions)
+    frames = cohort.frames[["subject", "sequence", "frame"]].reset_index(drop=True)
+    contributions: dict[str, LandmarkContributions] = {}
+    for model, tested in parts:
+        own = [samples[number] for number in tested]
+        rows = np.concatenate([rows_of[sample.subject, sample.sequence] for sample in own])
+        for target in model.labels:
+            found = deeplift(model, own, target=target)
+            if target not in contributions:
+                nothing = (len(frames), found.personal.shape[1])
+                contributions[target] = LandmarkContributions(
+                    target=target,
+                    frames=frames,
+                    vectors=np.full(shape, np.nan, np.float32),
+                    personal=np.full(nothing, np.nan, np.float32),
+                    inputs=np.full(shape, np.nan, np.float32),
+                    estimates=np.full(len(frames), np.nan, np.float32),
+                    reference=np.full(len(frames), np.nan, np.float32),
+                )
+            for name in ("vectors", "personal", "inputs", "estimates", "reference"):
+                getattr(contributions[target], name)[rows] = getattr(found, name)
+    return LandmarkExplanation(cohort, contributions, predictions)
 
 
 def agreement_with_truth(

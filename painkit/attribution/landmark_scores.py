@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,9 @@ from painkit.errors import PainkitError
 __all__ = [
     "CauseAgreement",
     "agreement_with_causes",
+    "completeness_errors",
     "landmark_table",
+    "landmark_tables",
     "rank_correlations",
     "subject_magnitudes",
     "subject_maps",
@@ -49,6 +52,23 @@ def landmark_table(contributions: LandmarkContributions) -> pd.DataFrame:
         "n_frames": int(known.sum()),
         "n_subjects": len(means),
     })  # fmt: skip
+
+
+def landmark_tables(by_target: Mapping[str, LandmarkContributions]) -> pd.DataFrame:
+    """`landmark_table` of every target, one below the other, with a column target."""
+    return pd.concat(
+        [landmark_table(found).assign(target=target) for target, found in by_target.items()],
+        ignore_index=True,
+    )
+
+
+def completeness_errors(by_target: Mapping[str, LandmarkContributions]) -> pd.DataFrame:
+    """How far a frame's contributions are at most from the difference they sum to: target, largest_error.
+
+    In the target's unit.
+    """
+    largest = {t: float(np.nanmax(np.abs(found.completeness_error))) for t, found in by_target.items()}
+    return pd.DataFrame(largest.items(), columns=["target", "largest_error"])
 
 
 def subject_maps(contributions: LandmarkContributions, *, signed: bool = False) -> pd.DataFrame:

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from painkit.errors import PainkitError
+from painkit.notebook import notebook_folder, profiles
 from painkit.simulation.profiles import PROFILES
 
-__all__ = ["find_notebook", "notebook_folder", "run_notebook"]
-
-
-def notebook_folder() -> Path:
-    """Return the folder of the notebooks: the checkout's, else the copy inside the installed package."""
-    package = Path(str(files("painkit")))
-    for folder in (package.parent / "notebooks", package / "_share" / "notebooks"):
-        if folder.is_dir():
-            return folder
-    raise PainkitError("the notebooks are missing from this installation", where=package)
+__all__ = ["find_notebook", "run_notebook"]
 
 
 def find_notebook(name: str) -> Path:
@@ -59,7 +48,7 @@ def _declared(notebook: Path) -> list[str]:
 
 
 def _parameters(notebook: Path, declared: list[str], profile: str, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Merge the profile's sizes with the user's choice, refusing what the notebook does not declare."""
+    """Put the profile beside the user's choice, refusing what the notebook does not declare."""
     unknown = sorted(set(chosen) - set(declared))
     if unknown:
         raise PainkitError(
@@ -67,18 +56,12 @@ def _parameters(notebook: Path, declared: list[str], profile: str, chosen: dict[
             where=notebook,
             expected=f"one of {', '.join(declared)}",
         )
-    listing = notebook.parent / "profiles.yaml"
-    listed = yaml.safe_load(listing.read_text()) if listing.is_file() else None
-    # A notebook without a row has no sizes of its own, and the profiles of what it may simulate.
-    profiles = (listed or {}).get(notebook.stem, dict.fromkeys(PROFILES))
-    if profile not in profiles:
+    known = profiles(notebook.stem, notebook.parent) or {name: {} for name in PROFILES}
+    if profile not in known:
         raise PainkitError(
-            f"unknown profile {profile!r}", where=notebook, expected=f"one of {', '.join(profiles)}"
+            f"unknown profile {profile!r}", where=notebook, expected=f"one of {', '.join(known)}"
         )
-    sizes = dict(profiles[profile] or {})
-    if "profile" in declared:
-        sizes["profile"] = profile
-    return sizes | chosen
+    return ({"profile": profile} if "profile" in declared else {}) | chosen
 
 
 def run_notebook(
@@ -91,7 +74,7 @@ def run_notebook(
     name : str
         Notebook name or path.
     profile : str
-        Row of ``profiles.yaml`` that gives the sizes; of a notebook without any, a profile of the simulation.
+        Of the sizes that ``profiles.yaml`` lists; of a notebook without any, a profile of the simulation.
     parameters : dict, optional
         Values that win over the profile's.
     out : Path, optional

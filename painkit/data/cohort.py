@@ -168,6 +168,11 @@ class Cohort:
             fingerprint=self.fingerprint if keep.all() else names_digest,
         )
 
+    def with_images(self) -> Cohort:
+        """Keep the frames that have an image in this copy."""
+        has = self.frames["image"].notna().to_numpy()
+        return replace(self, frames=self.frames[has].reset_index(drop=True), landmarks=self.landmarks[has])
+
     def personal(self) -> NDArray[np.float32]:
         """One-hot personal features in the order of `PERSONAL_FEATURES`.
 

@@ -13,7 +13,7 @@ from painkit.data.tables import LABEL_SCALES, PSPI_SCALE
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort
 
-__all__ = ["CohortSummary", "summarize"]
+__all__ = ["CohortSummary", "findings_by_kind", "summarize"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,12 @@ def summarize(cohort: Cohort) -> CohortSummary:
     facts["Findings"] = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()) or "none"
     facts["Fingerprint"] = cohort.fingerprint
     return CohortSummary(title, facts, cohort.notes)
+
+
+def findings_by_kind(cohort: Cohort) -> pd.DataFrame:
+    """Count the findings of each kind: kind, findings, example."""
+    groups = cohort.findings.groupby("kind")["message"]
+    return groups.agg(findings="size", example="first").reset_index()
 
 
 def _scale(label: str, low: int, high: int) -> str:

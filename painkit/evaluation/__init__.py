@@ -1,7 +1,6 @@
 """Protocols, resumable runs and the published tables."""
 
 from painkit.evaluation.protocols import (
-    DEEPFACELIFT_FOLDS,
     Protocol,
     fixed_folds,
     leave_one_subject_out,
@@ -10,11 +9,15 @@ from painkit.evaluation.protocols import (
     subject_k_fold,
 )
 from painkit.evaluation.runs import Run, open_run, run
+from painkit.evaluation.study import Results, Row, Rows, Study
 
 __all__ = [
-    "DEEPFACELIFT_FOLDS",
     "Protocol",
+    "Results",
+    "Row",
+    "Rows",
     "Run",
+    "Study",
     "fixed_folds",
     "leave_one_subject_out",
     "open_run",

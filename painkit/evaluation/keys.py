@@ -23,7 +23,7 @@ from painkit.errors import PainkitError
 from painkit.evaluation.samples import Samples
 from painkit.models.code import code_digest
 
-__all__ = ["data_digest", "describe", "digest", "machine", "seeded", "settled", "versions"]
+__all__ = ["data_digest", "describe", "digest", "machine", "precision_of", "seeded", "settled", "versions"]
 
 # Parameters that say how a fit is done or shown, not what comes out; `memory` is a cache, as in scikit-learn.
 _NO_EFFECT = frozenset({"memory", "n_jobs", "progress", "verbose"})
@@ -113,6 +113,11 @@ def settled(estimator: Any) -> Any:
             if precision in given:
                 settings[precision] = str(chosen.dtype).removeprefix("torch.")
     return clone(estimator).set_params(**settings) if settings else estimator
+
+
+def precision_of(estimator: Any) -> str:
+    """Number format of an estimator's networks: its `precision`, settled for this machine, else float32."""
+    return str(settled(estimator).get_params(deep=False).get("precision", "float32"))
 
 
 def _name(thing: Any, where: str) -> str:

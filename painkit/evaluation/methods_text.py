@@ -63,7 +63,8 @@ def methods_paragraph(
         sentences.append(f"Labels missing and not scored: {', '.join(holes)}.")
     sentences += [
         f"Protocol: {info['protocol']['statement']}",
-        f"Each fold's random states were derived from seed {info['seed']} and the fold's name.",
+        f"Each fold's random states were derived from seed {info['seed']} and the fold's name. Folds were "
+        f"computed with {info['threads']} thread(s) each, networks in {info['precision']}.",
     ]
     for whose, one in {"": run, **{f" {n}": one for n, one in (baselines or {}).items()}}.items():
         raised = {text: sum(folds.values()) for text, folds in one.info["warnings"].items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +20,6 @@ from sklearn.model_selection import GroupKFold, KFold
 from painkit.errors import PainkitError
 
 __all__ = [
-    "DEEPFACELIFT_FOLDS",
     "FixedFolds",
     "Fold",
     "LeaveOneSubjectOut",
@@ -292,27 +291,18 @@ def fixed_folds(folds: Iterable[Iterable[str]]) -> FixedFolds:
     return FixedFolds(tuple(tuple(map(str, fold)) for fold in folds))
 
 
-#: The default five folds of five subjects for DeepFaceLIFT (the paper names no list).
-DEEPFACELIFT_FOLDS = fixed_folds(
-    fold.split(",")
-    for fold in (
-        "064,121,047,096,059",
-        "107,120,097,106,092",
-        "095,043,103,048,042",
-        "109,108,123,124,066",
-        "049,115,052,101,080",
-    )
-)
-
-
-def protocol_named(text: str) -> Protocol:
+def protocol_named(text: str, *, seed: int = 0, named: Mapping[str, Protocol] | None = None) -> Protocol:
     """Return the protocol that a notebook parameter or an option names.
 
     Parameters
     ----------
     text : str
-        ``deepfacelift`` (its five fixed folds), ``leave_one_subject_out``, ``subject_k_fold:K``,
-        ``sequence_k_fold:K`` or ``random_frames:K`` (the last two are leaky: audits only).
+        ``leave_one_subject_out``, ``subject_k_fold:K``, ``sequence_k_fold:K`` or ``random_frames:K`` (the
+        last two are leaky: audits only), or a name in `named`.
+    seed : int
+        Of folds that are drawn.
+    named : mapping of str to Protocol, optional
+        Others, such as a paper's own folds.
 
     Raises
     ------
@@ -320,20 +310,17 @@ def protocol_named(text: str) -> Protocol:
         For any other text.
     """
     kind, _, count = text.partition(":")
-    counted: dict[str, Callable[[int], Protocol]] = {
+    drawn: dict[str, Callable[[int, int], Protocol]] = {
         "subject_k_fold": subject_k_fold,
         "sequence_k_fold": sequence_k_fold,
         "random_frames": random_frames,
     }
-    if kind in counted and count.isdigit():
-        return counted[kind](int(count))
-    plain: dict[str, Protocol] = {
-        "deepfacelift": DEEPFACELIFT_FOLDS,
-        "leave_one_subject_out": leave_one_subject_out(),
-    }
+    if kind in drawn and count.isdigit():
+        return drawn[kind](int(count), seed)
+    plain = {"leave_one_subject_out": leave_one_subject_out(), **(named or {})}
     if text in plain:
         return plain[text]
     raise PainkitError(
         f"no protocol {text!r}",
-        expected=f"one of {', '.join(plain)}, {', '.join(f'{name}:K' for name in counted)}",
+        expected=f"one of {', '.join(plain)}, {', '.join(f'{name}:K' for name in drawn)}",
     )

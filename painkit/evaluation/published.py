@@ -9,18 +9,20 @@ import pandas as pd
 
 from painkit.errors import PainkitError
 
-__all__ = ["PAPERS", "deviations", "published"]
-
-PAPERS = ("deepfacelift", "facenet_regression", "saliency", "lrp_emotions", "seven_levels")
+__all__ = ["deviations", "published", "released"]
 
 
-def published(paper: str | None = None) -> pd.DataFrame:
+def published(paper: str | None = None, *, besides: str | None = None, noted: bool = False) -> pd.DataFrame:
     """Published numbers.
 
     Parameters
     ----------
     paper : str, optional
-        One of `PAPERS`; default all.
+        Such as "deepfacelift"; default all.
+    besides : str, optional
+        A table whose rows are left out.
+    noted : bool
+        Only rows with a note, each note once a row.
 
     Returns
     -------
@@ -34,7 +36,10 @@ def published(paper: str | None = None) -> pd.DataFrame:
     PainkitError
         When there is no such paper.
     """
-    return _of(_table("published.csv"), paper)
+    rows = _of(_table("published.csv"), paper)
+    rows = rows if besides is None else rows[rows["table"] != besides]
+    rows = rows[rows["note"] != ""].drop_duplicates(["row", "note"]) if noted else rows
+    return rows.reset_index(drop=True)
 
 
 def deviations(paper: str | None = None) -> pd.DataFrame:
@@ -43,7 +48,7 @@ def deviations(paper: str | None = None) -> pd.DataFrame:
     Parameters
     ----------
     paper : str, optional
-        One of `PAPERS`; what holds for all of them comes first.
+        As for `published`; what holds for all of them comes first.
 
     Returns
     -------
@@ -58,9 +63,19 @@ def deviations(paper: str | None = None) -> pd.DataFrame:
     return _of(_table("deviations.csv"), paper)
 
 
+def released() -> dict[str, str]:
+    """Published rows by the stem of the file in which their authors have released the predictions."""
+    table = _table("released.csv")
+    return dict(zip(table["file"], table["row"], strict=True))
+
+
 @cache
 def _table(name: str) -> pd.DataFrame:
-    with resources.files("painkit.evaluation").joinpath("tables", name).open(encoding="utf-8") as file:
+    with (
+        resources.files("painkit.evaluation")
+        .joinpath("published_tables", name)
+        .open(encoding="utf-8") as file
+    ):
         table = pd.read_csv(file)
     texts = table.columns.drop("value", errors="ignore")
     table[texts] = table[texts].fillna("")
@@ -70,6 +85,7 @@ def _table(name: str) -> pd.DataFrame:
 def _of(table: pd.DataFrame, paper: str | None) -> pd.DataFrame:
     if paper is None:
         return table.copy()
-    if paper not in PAPERS:
-        raise PainkitError(f"there is no paper {paper!r}", expected=", ".join(PAPERS))
+    known = list(dict.fromkeys(_table("published.csv")["paper"]))
+    if paper not in known:
+        raise PainkitError(f"there is no paper {paper!r}", expected=", ".join(known))
     return table[table["paper"].isin([paper, "all"])].reset_index(drop=True)

@@ -14,7 +14,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -37,7 +37,7 @@ from painkit.evaluation.protocols import Fold
 from painkit.evaluation.samples import Samples
 from painkit.files import write_atomically
 
-__all__ = ["Job", "do_fold", "is_done", "model_folder", "read_fold", "read_record"]
+__all__ = ["Job", "do_fold", "is_done", "limited_threads", "model_folder", "read_fold", "read_record"]
 
 _RECORD = b"painkit"
 
@@ -141,7 +141,11 @@ def _end_with(parent: int) -> None:
 def _fit_and_predict(job: Job, fold: Fold) -> tuple[pd.DataFrame, dict[str, Any], Any]:
     found, started = job.samples, time.perf_counter()
     estimator = seed_estimator(clone(job.estimator), job.seed, fold.name)
-    with _seeded_globals(seeded(job.seed, fold.name)), _threads(job.threads), _recorded_warnings() as raised:
+    with (
+        _seeded_globals(seeded(job.seed, fold.name)),
+        limited_threads(job.threads),
+        _recorded_warnings() as raised,
+    ):
         estimator.fit(found.train(fold.train), found.labels(fold.train))
         predictions = _predict(estimator, found, fold)
     record = {
@@ -243,8 +247,8 @@ def _seeded_globals(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _threads(n: int) -> Iterator[None]:
-    """Keep BLAS, OpenMP and torch to `n` threads, so that parallel folds do not fight over the cores."""
+def limited_threads(n: int) -> Iterator[None]:
+    """Keep BLAS, OpenMP and torch to `n` threads: how many there are changes the last digits of a sum."""
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch else 0
     with threadpool_limits(n):
@@ -255,10 +259,3 @@ def _threads(n: int) -> Iterator[None]:
         finally:
             if torch:
                 torch.set_num_threads(before)
-
-
-def cores(jobs: int) -> int:
-    """Threads each of `jobs` folds may use on this machine."""
-    with suppress(AttributeError):
-        return max(1, len(os.sched_getaffinity(0)) // jobs)
-    return max(1, (os.cpu_count() or 1) // jobs)

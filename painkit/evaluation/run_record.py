@@ -45,6 +45,8 @@ def about(
         "estimator_about": (inspect.getdoc(estimator) or "undocumented").splitlines()[0].rstrip("."),
         "target": list(found.targets),
         "seed": content["seed"],
+        "threads": content["threads"],
+        "precision": content["precision"],
         "protocol": {
             "name": protocol.name,
             "leaky": protocol.leaky,

@@ -17,9 +17,9 @@ import yaml
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from painkit.errors import PainkitError
-from painkit.evaluation.keys import data_digest, describe, digest, settled, versions
+from painkit.evaluation.keys import data_digest, describe, digest, precision_of, settled, versions
 from painkit.evaluation.protocols import Fold, Protocol
-from painkit.evaluation.run_fold import Job, cores, do_fold, is_done, model_folder, read_fold, read_record
+from painkit.evaluation.run_fold import Job, do_fold, is_done, model_folder, read_fold, read_record
 from painkit.evaluation.run_record import Report, about
 from painkit.evaluation.samples import samples
 from painkit.progress import tqdm
@@ -39,7 +39,8 @@ class Run:
     folder : Path
         ``<out>/<short name>-<start of the key>``.
     predictions : DataFrame
-        `subject`, `sequence`, `frame` (<NA> at sequence level), `fold`, `target`, `y_true` (NaN where this
+        `subject`, `sequence`, `frame` (<NA> at sequence level), `row` (of ``cohort.sequences`` or
+        ``cohort.frames``), `fold`, `target`, `y_true` (NaN where this
         target has no label), `y_pred`, `y_std` (NaN where the estimator states none), each on the target's
         own scale; classifiers add `p_<class>`.
     info : dict
@@ -89,13 +90,14 @@ def run(
     keep_models: bool = False,
     progress: bool | Literal["inner"] = True,
     seed: int = 0,
-    threads: int | None = None,
+    threads: int = 1,
 ) -> Run:
     """Fit and test an estimator on every fold of a protocol.
 
     Each fold is written as one file the moment it is done, under a key that digests the estimator's
-    parameters, the data, the protocol, the target, the seed and the versions. The same call again reads the
-    done folds and does the others, also after a kill; a changed setting goes to another folder.
+    parameters, the data, the protocol, the target, the seed, the number of threads and the versions: what
+    comes out depends on nothing else. The same call again reads the done folds and does the others, also
+    after a kill; a changed setting goes to another folder.
 
     Parameters
     ----------
@@ -121,9 +123,9 @@ def run(
     progress : bool or 'inner'
         Show folds done and time left; ``'inner'``: under a bar of the caller's, and gone when done.
     seed : int
-    threads : int, optional
-        Threads a fold may use; by default the cores shared among `jobs`, one on dask. Not part of the key,
-        though another number may change the last digits of a float sum.
+    threads : int
+        Threads a fold uses, whatever the machine has: another number changes the last digits of a float sum,
+        which training magnifies. More cores are used by more `jobs`.
 
     Returns
     -------
@@ -135,8 +137,8 @@ def run(
         When folds fail (each named; the others are kept), when the protocol does not fit the cohort or keeps
         apart less than it promises, when a parameter cannot be digested, when no cluster can be reached.
     """
-    if jobs < 1:
-        raise PainkitError(f"{jobs} jobs", expected="1 or more")
+    if jobs < 1 or threads < 1:
+        raise PainkitError(f"{jobs} jobs of {threads} threads", expected="1 or more of each")
     found = samples(cohort, target)
     folds = [fold.only(found.usable) for fold in protocol.splits(found.table)]
     empty = [fold.name for fold in folds if not len(fold.train)]
@@ -149,6 +151,8 @@ def run(
         "protocol": protocol.parameters,
         "target": list(found.targets),
         "seed": seed,
+        "threads": threads,
+        "precision": precision_of(estimator),
         "versions": versions(),
     }
     key = digest(content)
@@ -160,7 +164,7 @@ def run(
         found,
         folder,
         seed,
-        threads or (1 if on_dask else cores(jobs)),
+        threads,
         keep_models,
         parent=os.getpid() if backend == "loky" and not on_dask else None,
     )

@@ -31,7 +31,8 @@ class Samples:
         ``"sequence"`` or ``"frame"``.
     targets : tuple of str
     table : DataFrame
-        `subject`, `sequence`, `frame` (<NA> at sequence level).
+        `subject`, `sequence`, `frame` (<NA> at sequence level), `row` (position in ``cohort.sequences`` or
+        ``cohort.frames``).
     X : list of SequenceSample, or DataFrame
         At frame level the frames of the cohort with `row` (position in ``cohort.frames``) and `image` as a
         full path.
@@ -113,6 +114,7 @@ def samples(cohort: Cohort, target: str | tuple[str, ...]) -> Samples:
 def _sequences(cohort: Cohort, targets: tuple[str, ...]) -> Samples:
     table = cohort.sequences[["subject", "sequence"]].reset_index(drop=True)
     table["frame"] = pd.array([pd.NA] * len(table), dtype="Int64")
+    table["row"] = np.arange(len(table))
     X = cohort.sequence_samples()
     y = cohort.sequences[list(targets)].to_numpy(np.float64)
     return _without(Samples("sequence", targets, table, X, y), {"no frames": [not len(x.frames) for x in X]})
@@ -123,7 +125,7 @@ def _frames(cohort: Cohort, targets: tuple[str, ...]) -> Samples:
     X["row"] = np.arange(len(X))
     if "image" in X:
         X["image"] = X["image"].map(lambda name: str(cohort.root / name), na_action="ignore")
-    table = X[["subject", "sequence", "frame"]].astype({"frame": "Int64"})
+    table = X[["subject", "sequence", "frame", "row"]].astype({"frame": "Int64"})
     y = np.column_stack(
         [_LEVELS[t](X["pspi"]) if t in _LEVELS else X[t].to_numpy(np.float64) for t in targets]
     )

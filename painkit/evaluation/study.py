@@ -1,21 +1,26 @@
-"""Rows of a published table: named estimators, run on one protocol, laid out beside the paper's values."""
+"""A study: one cohort under one protocol, on which named rows are run and compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
 from painkit.data.cohort import Cohort
+from painkit.errors import PainkitError
+from painkit.evaluation.methods_text import methods_paragraph
 from painkit.evaluation.protocols import Protocol
 from painkit.evaluation.runs import Run, run
+from painkit.evaluation.tables import Scored, ask, comparable, score
+from painkit.metrics.views import Average
 from painkit.progress import tqdm
 
-__all__ = ["Row", "estimated_by_all", "run_rows", "side_by_side"]
+__all__ = ["Results", "Row", "Rows", "Study"]
 
 
 class Row(NamedTuple):
@@ -25,117 +30,170 @@ class Row(NamedTuple):
     target: str | tuple[str, ...]
 
 
-def run_rows(
-    rows: Mapping[str, Row],
-    cohort: Cohort,
-    protocol: Protocol,
-    out: str | Path,
-    *,
-    jobs: int = 1,
-    scheduler: str | None = None,
-    seed: int = 0,
-    keep_models_of: Iterable[str] = (),
-) -> dict[str, Run]:
-    """Run every row on one protocol; rows whose estimators are equal are run once.
+@dataclass(frozen=True)
+class Rows:
+    """Named estimators that are compared, and how.
+
+    Attributes
+    ----------
+    estimators : mapping of str to Row
+        By the name their published row carries, in the paper's order.
+    target : str
+        The target that is scored.
+    metrics : sequence of str
+    average : {"pooled", "per_subject", "per_fold"}
+        How the paper averages.
+    questions : mapping of str to (str, str)
+        What is asked, and the two rows (trivial ones are called "all zeros", "train mean", "train median") in
+        the order the question names them.
+    asked : sequence of str
+        Metrics the questions are asked in; default `metrics`.
+    explained : sequence of str
+        Rows whose fitted models are kept, to be looked into.
+    paper : str or None
+        Whose published values stand beside.
+    training : mapping
+        What the paper says of the training, such as ``{"epochs": 100}``.
+    """
+
+    estimators: Mapping[str, Row]
+    target: str
+    metrics: Sequence[str]
+    average: Average
+    questions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    asked: Sequence[str] | None = None
+    explained: Sequence[str] = ()
+    paper: str | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def only(self, names: Iterable[str] | Literal["all"]) -> Rows:
+        """Keep some of the rows, in the paper's order; "all" keeps all.
+
+        Raises
+        ------
+        PainkitError
+            For a name that is no row.
+        """
+        chosen = list(self.estimators) if names == "all" else list(names)
+        unknown = [name for name in chosen if name not in self.estimators]
+        if unknown:
+            raise PainkitError(f"no row {unknown[0]!r}", expected=f"some of {'; '.join(self.estimators)}")
+        return replace(self, estimators={n: r for n, r in self.estimators.items() if n in chosen})
+
+    def varied(self, **parameters: Any) -> Rows:
+        """The same rows with other values of some parameters of their estimators."""
+        return replace(
+            self,
+            estimators={
+                name: Row(clone(row.estimator).set_params(**parameters), row.target)
+                for name, row in self.estimators.items()
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where and how everything is run; carried from the notebook's parameters to all below.
 
     Parameters
     ----------
-    rows : mapping of str to Row
-        Estimators by the name their published row carries.
     cohort : Cohort
     protocol : Protocol
     out : path
-        Folder of the runs; done folds are read from it. Stage-1 networks are kept in it, too, so that
-        settings that share one train it once.
-    jobs, scheduler, seed
-        See `painkit.evaluation.run`.
-    keep_models_of : iterable of str
-        Rows whose fitted models are to be kept, for explaining them.
-
-    Returns
-    -------
-    dict of str to Run
+        Folder of runs and of whatever is made once; what is done is read from it.
+    jobs : int
+        Things at a time.
+    scheduler : str, optional
+        Address of a dask scheduler, ``tcp://host:port``.
+    seed : int
+        Of everything.
+    n_resamples : int
+        Of the bootstrap over subjects.
+    threads : int
+        Of a fold, or of whatever else computes results; they depend on it (in the last digits of a float sum,
+        which training magnifies), so it is part of every key and does not follow the machine.
     """
-    kept = set(keep_models_of)
-    runs: dict[str, Run] = {}
-    memory = Path(out).absolute() / "stage1"
-    for name, (estimator, target) in (bar := tqdm(rows.items(), desc="rows", unit="row")):
-        bar.set_postfix_str(name, refresh=True)
-        prepared = clone(estimator)
-        if "memory" in prepared.get_params():
-            prepared.set_params(memory=memory)
-        runs[name] = run(
-            prepared,
-            cohort,
-            protocol,
-            target,
-            out,
-            jobs=jobs,
-            scheduler=scheduler,
-            seed=seed,
-            keep_models=name in kept,
-            progress="inner",
+
+    cohort: Cohort
+    protocol: Protocol
+    out: Path
+    jobs: int = 1
+    scheduler: str | None = None
+    seed: int = 0
+    n_resamples: int = 10_000
+    threads: int = 1
+
+    def run(self, rows: Rows) -> Results:
+        """Run every row; rows whose estimators are equal are run once."""
+        runs: dict[str, Run] = {}
+        memory = Path(self.out).absolute() / "stage1"
+        for name, (estimator, target) in (bar := tqdm(rows.estimators.items(), desc="rows", unit="row")):
+            bar.set_postfix_str(name, refresh=True)
+            prepared = clone(estimator)
+            if "memory" in prepared.get_params():
+                prepared.set_params(memory=memory)
+            runs[name] = run(
+                prepared,
+                self.cohort,
+                self.protocol,
+                target,
+                self.out,
+                jobs=self.jobs,
+                scheduler=self.scheduler,
+                seed=self.seed,
+                threads=self.threads,
+                keep_models=name in rows.explained,
+                progress="inner",
+            )
+        return Results(self, rows, runs)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Finished runs of `rows` in a study."""
+
+    study: Study
+    rows: Rows
+    runs: Mapping[str, Run]
+
+    def __getitem__(self, row: str) -> Run:
+        if row not in self.runs:
+            raise PainkitError(f"no row {row!r} was run", expected="; ".join(self.runs))
+        return self.runs[row]
+
+    @cached_property
+    def scored(self) -> Scored:
+        """Estimates of the target that is scored, for the samples that every row estimates."""
+        return comparable({name: one.predictions for name, one in self.runs.items()}, self.rows.target)
+
+    def scores(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+        """Score the rows and the trivial ones, published values beside: `painkit.evaluation.tables.score`."""
+        return score(
+            self.scored,
+            metrics or self.rows.metrics,
+            self.rows.average,
+            paper=self.rows.paper,
+            n_resamples=self.study.n_resamples,
+            seed=self.study.seed,
         )
-    return runs
 
-
-def estimated_by_all(
-    tables: Mapping[str, pd.DataFrame],
-) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Keep the labelled rows that every table has an estimate for: models are scored on the same rows.
-
-    A model has none for a sequence without a tracked frame.
-
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        Predictions of the same targets; see `painkit.evaluation.Run`.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        The tables without unlabelled rows and without those that some table has no finite estimate for.
-    list of str
-        What the latter are, ``subject/sequence`` and, at frame level, ``/frame``; sorted.
-    """
-    keys = ["subject", "sequence", "frame"]
-    labelled = {name: table.dropna(subset=["y_true"]) for name, table in tables.items()}
-    gaps = [table.loc[~np.isfinite(table["y_pred"].astype(float)), keys] for table in labelled.values()]
-    gone = pd.MultiIndex.from_frame(pd.concat(gaps).drop_duplicates().sort_values(keys))
-    kept = {
-        name: table[~pd.MultiIndex.from_frame(table[keys]).isin(gone)] for name, table in labelled.items()
-    }
-    return kept, ["/".join(str(part) for part in row if not pd.isna(part)) for row in gone]
-
-
-def side_by_side(scores: pd.DataFrame, *, decimals: int = 2) -> pd.DataFrame:
-    """Lay scores out as a paper does: a line a row, each metric with its interval and the published value.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        row, metric, value, low, high, published, and optionally published_note, shown in place of a missing
-        published value.
-    decimals : int
-
-    Returns
-    -------
-    DataFrame
-        Index row; columns (metric, "here") such as ``2.18 [1.90, 2.51]`` and (metric, "published"). What does
-        not exist is a dash.
-    """
-    columns: dict[tuple[str, str], pd.Series[str]] = {}
-    for metric, part in scores.groupby("metric", sort=False):
-        part = part.set_index("row")
-        columns[str(metric), "here"] = part.apply(
-            lambda one: (
-                "-"
-                if pd.isna(one["value"])
-                else f"{one['value']:.{decimals}f} [{one['low']:.{decimals}f}, {one['high']:.{decimals}f}]"
-            ),
-            axis=1,
+    def questions(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+        """Ask what the paper claims; see `painkit.evaluation.tables.ask`."""
+        return ask(
+            self.scored,
+            self.rows.questions,
+            metrics or self.rows.asked or self.rows.metrics,
+            self.rows.average,
+            n_resamples=self.study.n_resamples,
+            seed=self.study.seed,
         )
-        notes = part["published_note"] if "published_note" in part else pd.Series("", index=part.index)
-        told = part["published"].map(lambda value: "" if pd.isna(value) else f"{value:.{decimals}f}")
-        columns[str(metric), "published"] = told.where(told != "", notes)
-    return pd.DataFrame(columns)
+
+    def methods(self, row: str, baselines: Mapping[str, str] | None = None) -> str:
+        """Methods paragraph of a row; `baselines` are rows it is compared with, by a short name."""
+        return methods_paragraph(
+            self[row],
+            self.rows.paper,
+            baselines={short: self[name] for short, name in (baselines or {}).items() if name in self.runs},
+            paper_training=self.rows.training,
+            n_resamples=self.study.n_resamples,
+        )

@@ -10,22 +10,33 @@ from plotly.subplots import make_subplots
 
 from painkit.figures.style import QUALITATIVE, finish
 
-__all__ = ["feature_costs", "relevance_by_fold", "rows_with_intervals", "shap_values", "training_lengths"]
+__all__ = [
+    "feature_costs",
+    "relevance_by_fold",
+    "rows_with_intervals",
+    "shap_values",
+    "training_lengths",
+    "verification",
+]
 
 
-def rows_with_intervals(table: pd.DataFrame, *, title: str, simulated: bool) -> go.Figure:
+def rows_with_intervals(
+    table: pd.DataFrame, metrics: Sequence[str] | None = None, *, title: str, simulated: bool
+) -> go.Figure:
     """Draw one dot with its interval for each row and metric, and the published value as a diamond.
 
     Parameters
     ----------
     table : DataFrame
         Columns row, metric, value, low, high, and optionally published. Order is kept.
+    metrics : sequence of str, optional
+        A panel each; default all.
     title : str
         Title of the figure.
     simulated : bool
         Whether the measured values come from a simulated cohort.
     """
-    metrics = list(dict.fromkeys(table["metric"]))
+    metrics = list(dict.fromkeys(table["metric"]) if metrics is None else metrics)
     names = list(dict.fromkeys(table["row"]))
     figure = make_subplots(
         1, len(metrics), shared_yaxes=True, subplot_titles=metrics, horizontal_spacing=0.03
@@ -64,19 +75,37 @@ def rows_with_intervals(table: pd.DataFrame, *, title: str, simulated: bool) -> 
     return figure.update_layout(margin={"l": 10, "b": 70}).update_yaxes(automargin=True)
 
 
+def verification(auc: pd.DataFrame, *, simulated: bool) -> go.Figure:
+    """Draw the AUC on people held out, before and after pre-training, and the line of chance.
+
+    Parameters
+    ----------
+    auc : DataFrame
+        row, metric, value, low, high; the row "gain" is on another scale and left out.
+    simulated : bool
+        Whether the people are.
+    """
+    shown = auc[auc["row"] != "gain"]
+    if shown.empty:
+        return finish(go.Figure(), "Nothing was pre-trained here", simulated=simulated, height=120)
+    title = "Verification AUC on people held out"
+    figure = rows_with_intervals(shown, title=title, simulated=simulated)
+    return figure.add_vline(x=0.5, line={"dash": "dot", "width": 1})
+
+
 def feature_costs(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     """Draw how much the error rises when one personal feature, or OPI, is left out (DeepFaceLIFT, Fig. 4A).
 
     Parameters
     ----------
     table : DataFrame
-        Columns left_out, difference (MAE without it minus MAE with all), low, high.
+        Columns question (what is left out), difference (MAE without it minus MAE with all), low, high.
     simulated : bool
         Whether the cohort is simulated.
     """
     figure = go.Figure(
         go.Bar(
-            x=table["left_out"],
+            x=table["question"],
             y=table["difference"],
             error_y={
                 "array": table["high"] - table["difference"],
@@ -166,7 +195,7 @@ def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     best = table.drop_duplicates("epochs")
     lines = [("the best setting of the published table", best["epochs"], best["a"])]
     parts = dict(list(table.groupby("question", sort=False)))
-    lines += [(part["other"].iloc[0], part["epochs"], part["b"]) for part in parts.values()]
+    lines += [(part["row_b"].iloc[0], part["epochs"], part["b"]) for part in parts.values()]
     for colour, (name, epochs, values) in zip(QUALITATIVE, lines, strict=False):
         figure.add_scatter(x=epochs, y=values, name=name, line={"color": colour}, row=1, col=1)
     for colour, (question, part) in zip(QUALITATIVE[1:], parts.items(), strict=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -232,17 +232,20 @@ def features_by_level(tables: Mapping[str, pd.DataFrame], *, simulated: bool) ->
     ).update_layout(margin_t=125)
 
 
-def level_errors(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
+def level_errors(table: pd.DataFrame, rows: Sequence[str] | None = None, *, simulated: bool) -> go.Figure:
     """Draw the mean absolute error at each level, with intervals, a line for each row.
 
     Parameters
     ----------
     table : DataFrame
         Columns row, level, value, low, high, frames, groups.
+    rows : sequence of str, optional
+        Which are drawn where they are there; default all.
     simulated : bool
         Whether the cohort is simulated.
     """
     figure = go.Figure()
+    table = table if rows is None else table[table["row"].isin(rows)]
     names = list(dict.fromkeys(table["row"]))
     for number, name in enumerate(names):
         part = table[table["row"] == name]

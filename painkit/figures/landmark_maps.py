@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
@@ -13,7 +14,13 @@ from painkit.figures.faces import add_face
 from painkit.figures.style import QUALITATIVE, finish
 from painkit.vocabulary.landmarks import landmark_name
 
-__all__ = ["contribution_maps", "distance_boxes"]
+__all__ = [
+    "contribution_maps",
+    "distance_boxes",
+    "mean_and_spread_maps",
+    "share_maps",
+    "top_landmark_boxes",
+]
 
 
 def contribution_maps(
@@ -67,6 +74,89 @@ def contribution_maps(
         }
     )
     return finish(figure, title, simulated=simulated, height=310 * rows + 90)
+
+
+def mean_and_spread_maps(
+    face: NDArray[np.floating], landmarks: pd.DataFrame, *, simulated: bool
+) -> go.Figure:
+    """Draw mean and spread over subjects of each landmark's contribution, for every target (Fig. 3A-D).
+
+    Parameters
+    ----------
+    face : (66, 2) array
+    landmarks : DataFrame
+        target, landmark, mean, sd_subjects; as from `painkit.attribution.landmark_scores.landmark_tables`.
+    simulated : bool
+    """
+    targets = dict(list(landmarks.groupby("target", sort=False)))
+    maps = {
+        f"{str(target).upper()}: {what}": part[column].to_numpy()
+        for what, column in (("mean", "mean"), ("sd over subjects", "sd_subjects"))
+        for target, part in targets.items()
+    }
+    return contribution_maps(
+        face,
+        maps,
+        title="Contribution of each landmark",
+        simulated=simulated,
+        columns=2,
+        unit=" or ".join(str(target).upper() for target in targets),
+    )
+
+
+def share_maps(
+    face: NDArray[np.floating],
+    shares: Mapping[str, pd.DataFrame],
+    subjects: Sequence[str],
+    *,
+    simulated: bool,
+) -> go.Figure:
+    """Draw each subject's own map, whose shares sum to 100 (Fig. 3E-F).
+
+    Parameters
+    ----------
+    face : (66, 2) array
+    shares : mapping of str to DataFrame
+        By target, index subject, columns landmarks; see `painkit.attribution.landmark_scores.subject_maps`.
+    subjects : sequence of str
+    simulated : bool
+    """
+    return contribution_maps(
+        face,
+        {
+            f"{target.upper()}: {subject}": maps.loc[subject].to_numpy()
+            for target, maps in shares.items()
+            for subject in subjects
+        },
+        title="Share of each landmark in the absolute contributions, by subject (sums to 100)",
+        simulated=simulated,
+        diverging=False,
+        unit="%",
+    )
+
+
+def top_landmark_boxes(
+    inputs: NDArray[np.floating], landmarks: pd.DataFrame, *, simulated: bool, count: int = 5
+) -> go.Figure:
+    """Draw how far the landmarks with the highest mean, and spread, of contributions move (Fig. 3).
+
+    Parameters
+    ----------
+    inputs : (n, 66, 2) array
+        Standardized coordinates; NaN rows are left out.
+    landmarks : DataFrame
+        See `mean_and_spread_maps`.
+    simulated : bool
+    count : int
+        Landmarks in a panel.
+    """
+    top = {
+        f"{str(target).upper()}: highest {what}": part.nlargest(count, column)["landmark"].tolist()
+        for target, part in landmarks.groupby("target", sort=False)
+        for what, column in (("mean", "mean"), ("sd over subjects", "sd_subjects"))
+    }
+    title = "How far the five landmarks with the highest contributions move"
+    return distance_boxes(inputs, top, title=title, simulated=simulated)
 
 
 def distance_boxes(

@@ -10,14 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from painkit.data.cohort import Cohort
 from painkit.data.crop_store import FrameStore
-from painkit.evaluation.runs import Run
-from painkit.evaluation.samples import samples
+from painkit.evaluation.held_out import held_out
+from painkit.evaluation.run_fold import limited_threads
+from painkit.evaluation.study import Results
 from painkit.metrics.bootstrap import percentile_interval, resample_weights
 from painkit.models.crops.pain_level import FaceNetRegression
 
-__all__ = ["HeldOutFeatures", "held_out_features", "level_spread", "projection"]
+__all__ = ["HeldOutFeatures", "held_out_features", "level_spread", "projection", "projections"]
 
 _MEASURES = ("distance within levels", "share of variance within levels")
 
@@ -37,35 +37,40 @@ class HeldOutFeatures:
     values: NDArray[np.float32]
 
 
-def held_out_features(run: Run, cohort: Cohort, store: FrameStore) -> HeldOutFeatures:
+def held_out_features(results: Results, store: FrameStore) -> dict[str, HeldOutFeatures]:
     """Apply each fold's net to the labelled frames with a face that the fold tested.
 
     Parameters
     ----------
-    run : Run
-        Of a `FaceNetRegression` on levels, with ``keep_models=True``.
-    cohort : Cohort
-        The one it was run on.
+    results : Results
+        Of `FaceNetRegression` on levels.
     store : FrameStore
-        Its crops.
+        Crops of the cohort.
 
-    Raises
-    ------
-    PainkitError
-        When the run kept no models.
+    Returns
+    -------
+    dict of str to HeldOutFeatures
+        By row, for those that were run and whose models were kept.
     """
-    X = samples(cohort, "level").X[["subject", "sequence", "frame", "row"]]
-    tested = run.predictions.dropna(subset=["y_true"]).rename(columns={"y_true": "level"})
-    tested = tested.merge(X.astype({"frame": "Int64"}), on=["subject", "sequence", "frame"])
-    tested = tested[store.usable[tested["row"]]].reset_index(drop=True)
-    parts = {}
-    for fold, rows in tested.groupby("fold", sort=False):
-        net = FaceNetRegression.load(run.model_folder(str(fold))).set_params(store=store)
-        parts[fold] = net.transform(rows)
-    frames = pd.concat([rows for _, rows in tested.groupby("fold", sort=False)], ignore_index=True)
-    return HeldOutFeatures(
-        frames[["subject", "sequence", "frame", "fold", "level"]], np.concatenate(list(parts.values()))
-    )
+    explained = [name for name in results.rows.explained if name in results.runs]
+    return {name: _features(results, name, store) for name in explained}
+
+
+def _features(results: Results, row: str, store: FrameStore) -> HeldOutFeatures:
+    frames, values = [], []
+    with limited_threads(results.study.threads):
+        for fold in held_out(results[row], FaceNetRegression.load):
+            tested = fold.predictions.dropna(subset=["y_true"])
+            tested = tested[store.usable[tested["row"]]]
+            frames.append(tested.rename(columns={"y_true": "level"}))
+            values.append(fold.model.set_params(store=store).transform(tested))
+    table = pd.concat(frames, ignore_index=True)
+    return HeldOutFeatures(table[["subject", "sequence", "frame", "fold", "level"]], np.concatenate(values))
+
+
+def projections(found: Mapping[str, HeldOutFeatures]) -> dict[str, pd.DataFrame]:
+    """`projection` of every row."""
+    return {name: projection(one) for name, one in found.items()}
 
 
 def projection(found: HeldOutFeatures) -> pd.DataFrame:

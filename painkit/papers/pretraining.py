@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
 from painkit.data.crop_store import FrameStore, build_frame_store
-from painkit.data.identities import IdentityImages
+from painkit.data.identities import IdentityImages, read_identities
 from painkit.errors import PainkitError
 from painkit.evaluation.keys import describe, digest, settled, versions
+from painkit.evaluation.run_fold import limited_threads
+from painkit.evaluation.study import Study
 from painkit.faces.crops import FaceCrop
-from painkit.files import write_atomically
+from painkit.kept import kept
 from painkit.models.crops.verification import FaceVerification, verification_auc
 from painkit.models.nets.weights import WeightsFile
 
-__all__ = ["Pretraining", "identity_store", "pretrain"]
+__all__ = ["Pretraining", "backbone", "identity_store", "pretrain"]
+
+_RESAMPLES = 300  # of people: each draws again among up to two million pairs
 
 
 class Pretraining(NamedTuple):
@@ -34,23 +39,59 @@ class Pretraining(NamedTuple):
         first on the same pairs. Intervals resample people.
     history : DataFrame
         softmax and center loss by iteration.
-    counts : dict of str to int
-        People and images trained on, images left out, people held out.
+    counts : DataFrame
+        what, count: people and images trained on, images left out, people held out.
+    channels : {'rgb', 'bgr'}
+        Order the weights were trained in.
+    simulated : bool
+        Whether the people were.
     """
 
     weights: WeightsFile
     auc: pd.DataFrame
     history: pd.DataFrame
-    counts: dict[str, int]
+    counts: pd.DataFrame
+    channels: Literal["rgb", "bgr"] = "rgb"
+    simulated: bool = False
+
+
+def backbone(
+    study: Study,
+    people: str | Path,
+    crops: str | Path,
+    *,
+    pretrained: str | Path | None = None,
+    channels: Literal["rgb", "bgr"] = "rgb",
+    net: Mapping[str, Any] | None = None,
+) -> Pretraining:
+    """Give a backbone to start from: weights the user has, else pre-trained here on people.
+
+    Parameters
+    ----------
+    study : Study
+    people : path
+        Folder with one folder of images a person.
+    crops : path
+        Where their crops are kept.
+    pretrained : path, optional
+        A file of weights; nothing is then trained, and the tables are empty.
+    channels : {'rgb', 'bgr'}
+        Order those were trained in; the published Caffe model has bgr.
+    net : mapping, optional
+        Parameters of `FaceVerification` that differ from the defaults.
+    """
+    if pretrained is not None:
+        told = pd.DataFrame({"what": ["pre-trained here: nothing, the weights were given"], "count": [0]})
+        auc = pd.DataFrame(columns=["row", "metric", "value", "low", "high"])
+        return Pretraining(WeightsFile(pretrained), auc, pd.DataFrame(), told, channels)
+    identities = read_identities(people)
+    store = identity_store(identities, crops, jobs=study.jobs)
+    settings = {"random_state": study.seed, "progress": True, **(net or {})}
+    return pretrain(study, FaceVerification(store=store, **settings), identities)
 
 
 def identity_store(
-    identities: IdentityImages,
-    folder: str | Path,
-    *,
-    jobs: int = 2,
-    progress: bool = True,
-    simulated: bool = False,
+    identities: IdentityImages, folder: str | Path, *, jobs: int = 2, progress: bool = True
 ) -> FrameStore:
     """Aligned crops of an identity set; faces without a landmark file are looked for by the detector."""
     unmarked = bool(np.isnan(identities.landmarks).any(axis=(1, 2)).any())
@@ -62,34 +103,25 @@ def identity_store(
         crop=FaceCrop(detect=unmarked),
         jobs=jobs,
         progress=progress,
-        simulated=simulated,
+        simulated=identities.simulated,
     )
 
 
 def pretrain(
-    net: FaceVerification,
-    identities: IdentityImages,
-    out: str | Path,
-    *,
-    held_out: float = 0.3,
-    n_resamples: int = 300,
-    seed: int = 0,
+    study: Study, net: FaceVerification, identities: IdentityImages, *, held_out: float = 0.3
 ) -> Pretraining:
     """Train a net to tell people apart, and test it, and an untrained one, on people held out.
 
     Parameters
     ----------
+    study : Study
+        Its seed chooses the people. The backbone is kept in its folder under a key of everything it depends
+        on, and read from there next time.
     net : FaceVerification
         With the store of the crops of `identities`; cloned.
     identities : IdentityImages
-    out : path
-        The backbone is kept in here under a key of everything it depends on, and read from there next time.
     held_out : float
         Share of the people that are tested on, two at least.
-    n_resamples : int
-        Of the bootstrap over people.
-    seed : int
-        Of the choice of people and of the bootstrap.
 
     Raises
     ------
@@ -105,20 +137,25 @@ def pretrain(
             where=identities.root,
             expected="at least 2 people to train on and 2 to test on",
         )
-    tested = np.random.default_rng(seed).permutation(people)[:n_test]
+    tested = np.random.default_rng(study.seed).permutation(people)[:n_test]
     test = images["identity"].isin(tested)
     content = {
         "net": describe(net),
         "images": identities.fingerprint,
         "test": sorted(tested),
-        "bootstrap": [n_resamples, seed],
+        "bootstrap": [_RESAMPLES, study.seed],
+        "threads": study.threads,
         "versions": versions(),
     }
-    folder = Path(out) / f"verification-{digest(content)[:12]}"
-    if not (folder / "auc.csv").is_file():
-        _train_and_test(net, images, test.to_numpy(), folder, n_resamples, seed)
+
+    def make(folder: Path) -> None:
+        with limited_threads(study.threads):
+            _train_and_test(net, images, test.to_numpy(), folder, study.seed)
+
+    # A net that was trained before a kill is not trained again.
+    folder = kept(study.out, f"verification-{digest(content)[:12]}", make, resumable=True)
     trained = FaceVerification.load(folder)
-    counts = {
+    counts: dict[str, int] = {
         "people trained on": len(trained.identities_),
         "images trained on": trained.n_trained_images_,
         "images without a face": trained.n_without_face_,
@@ -127,12 +164,16 @@ def pretrain(
     }
     history = pd.DataFrame(trained.history_, columns=["softmax", "center loss, weighted"])
     auc = pd.read_csv(folder / "auc.csv")
-    return Pretraining(WeightsFile(folder / "backbone.safetensors"), auc, history, counts)
+    return Pretraining(
+        WeightsFile(folder / "backbone.safetensors"),
+        auc,
+        history,
+        pd.DataFrame(counts.items(), columns=["what", "count"]),
+        simulated=identities.simulated,
+    )
 
 
-def _train_and_test(
-    net: FaceVerification, images: pd.DataFrame, test: Any, folder: Path, n_resamples: int, seed: int
-) -> None:
+def _train_and_test(net: FaceVerification, images: pd.DataFrame, test: Any, folder: Path, seed: int) -> None:
     train, people = images[~test], images.loc[~test, "identity"]
     untrained = clone(net).set_params(iterations=0).fit(train, people).transform(images[test])
     if (folder / "backbone.safetensors").is_file():  # written after the rest of the net
@@ -149,9 +190,7 @@ def _train_and_test(
         ("gain", features, untrained),
     ):
         found = verification_auc(
-            of, images.loc[test, "identity"], baseline=baseline, n_resamples=n_resamples, seed=seed
+            of, images.loc[test, "identity"], baseline=baseline, n_resamples=_RESAMPLES, seed=seed
         )
         rows.append({"row": name, "metric": "AUC", **found._asdict()})
-    # The scores come last: a folder that has them is complete.
-    with write_atomically(folder / "auc.csv") as path:
-        pd.DataFrame(rows).to_csv(path, index=False)
+    pd.DataFrame(rows).to_csv(folder / "auc.csv", index=False)

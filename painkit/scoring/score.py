@@ -14,7 +14,7 @@ import pandas as pd
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 from painkit.errors import PainkitError
-from painkit.evaluation.published import published
+from painkit.evaluation.published import published, released
 from painkit.metrics import applicable_metrics, confusion, evaluate, scale_of, to_classes, trivial_rows
 from painkit.metrics.bootstrap import check_bootstrap
 from painkit.metrics.views import Average
@@ -22,15 +22,6 @@ from painkit.scoring.prediction_files import read_predictions
 from painkit.scoring.terminal_tables import section_tables
 
 __all__ = ["ScoreReport", "Section", "score"]
-
-# Files released with Wang et al. 2017 and the row of their tables each one is.
-RELEASED = {
-    "6-vanilla-sigmoid": "smooth L1",
-    "l1_l1_sigmoid": "L1 + L1 center loss",
-    "l1_smoothl1_sigmoid": "smooth L1 + L1 center loss",
-    "l1-l1-balance-sigmoid": "L1 + L1 center loss + sampling",
-}
-
 
 COLUMNS = ["file", "kind", "row", "metric", "value", "low", "high", "average", "n", "groups", "undefined"]
 COLUMNS += ["scale", "source", "note"]
@@ -228,7 +219,7 @@ def _section(
         leaky = bool(shared) and row != "all zeros"
         label, note = (f"{row} (LEAKY)", fold_note) if leaky else (row, "")
         parts.append(scored(table, "trivial", label, names, note))
-    released_as = RELEASED.get(path.stem, "") if path.suffix.lower() == ".mat" else ""
+    released_as = released().get(path.stem, "") if path.suffix.lower() == ".mat" else ""
     parts.append(_published_beside(target, set(metrics), released_as))
     table = pd.concat([part for part in parts if len(part)], ignore_index=True).assign(file=str(path))
     whole = dict.fromkeys(["n", "groups", "undefined"], "Int64")

@@ -1,0 +1,168 @@
+"""What every notebook does: find its sizes, load a cohort, keep a table as a file and show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib.resources import files
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import yaml
+from IPython.display import HTML
+
+import painkit.data
+from painkit.data.cohort import Cohort
+from painkit.errors import PainkitError
+from painkit.files import write_atomically
+
+__all__ = ["keeper", "load_cohort", "notebook_folder", "profiles", "show", "sizes", "some"]
+
+
+def notebook_folder() -> Path:
+    """Return the folder of the notebooks: the checkout's, else the copy inside the installed package."""
+    package = Path(str(files("painkit")))
+    for folder in (package.parent / "notebooks", package / "_share" / "notebooks"):
+        if folder.is_dir():
+            return folder
+    raise PainkitError("the notebooks are missing from this installation", where=package)
+
+
+def profiles(notebook: str, folder: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Sizes of a notebook by profile, as ``profiles.yaml`` lists them; none where it is not listed.
+
+    Parameters
+    ----------
+    notebook : str
+        Such as ``01_deepfacelift``.
+    folder : Path, optional
+        Where ``profiles.yaml`` lies; default beside the notebooks.
+
+    Raises
+    ------
+    PainkitError
+        When the file cannot be read as that.
+    """
+    path = (folder or notebook_folder()) / "profiles.yaml"
+    expected = "notebook: {profile: {parameter: value}}"
+    try:
+        listed = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return {str(name): dict(given or {}) for name, given in (listed.get(notebook) or {}).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, yaml.YAMLError, AttributeError, TypeError, RecursionError) as error:
+        raise PainkitError(f"cannot be read: {error}", where=path, expected=expected) from error
+
+
+def sizes(notebook: str, profile: str, **given: Any) -> SimpleNamespace:
+    """Settle a notebook's sizes: what was given, else (None) what the profile says.
+
+    Parameters
+    ----------
+    notebook, profile : str
+        A row of ``profiles.yaml``.
+    **given
+        Parameters of the notebook's own cell.
+
+    Raises
+    ------
+    PainkitError
+        For a profile that does not exist, or a size that neither gives.
+    """
+    known = profiles(notebook)
+    if profile not in known:
+        raise PainkitError(f"{notebook} has no profile {profile!r}", expected=", ".join(known))
+    listed = known[profile]
+    lacking = [name for name, value in given.items() if value is None and name not in listed]
+    if lacking:
+        raise PainkitError(
+            f"profile {profile!r} of {notebook} gives no {lacking[0]}", expected="a value for it"
+        )
+    return SimpleNamespace(
+        **{name: listed[name] if value is None else value for name, value in given.items()}
+    )
+
+
+def load_cohort(data: str, root: str | Path | None, **options: Any) -> Cohort:
+    """Read the data set a notebook is pointed at.
+
+    Parameters
+    ----------
+    data : str
+        A reader that gives frames, see `painkit.data.load`.
+    root : path or None
+        None simulates, where `data` is "simulated".
+    **options
+        Passed on where the reader has them: the profile of a simulation means nothing to an archive.
+
+    Raises
+    ------
+    PainkitError
+        When the data set has no frames to look at, and as `painkit.data.load` does.
+    """
+    known = painkit.data.options_of(data)
+    cohort = painkit.data.load(data, root, **{k: v for k, v in options.items() if k in known})
+    if not isinstance(cohort, Cohort) or cohort.frames.empty:
+        raise PainkitError(
+            f"{data!r} holds no frames that this notebook could show",
+            expected="unbc, openface, pyfeat or simulated",
+        )
+    return cohort
+
+
+def some(values: Iterable[str], n: int, *, seed: int = 0) -> list[str]:
+    """Draw `n` of some names, all where there are fewer; sorted."""
+    names = pd.Series(list(values))
+    return sorted(names.sample(min(n, len(names)), random_state=seed))
+
+
+def show(table: pd.DataFrame, columns: Iterable[str] | None = None, *, decimals: int = 3) -> HTML:
+    """Lay a table out for the page; whatever it holds is shown as text, headers too.
+
+    Parameters
+    ----------
+    table : DataFrame
+        An index without a name, or one that only counts, is left out.
+    columns : iterable of str, optional
+        Which, in this order; default all.
+    decimals : int
+        Of numbers.
+    """
+    chosen = table if columns is None else table[list(columns)]
+    if chosen.empty:
+        return HTML("<p>no rows</p>")  # type: ignore[no-untyped-call]
+    text = chosen.to_html(
+        index=not isinstance(table.index, pd.RangeIndex),
+        float_format=lambda number: f"{number:.{decimals}f}",
+        na_rep="",
+        justify="left",
+        escape=True,
+        border=0,
+    )
+    return HTML(text)  # type: ignore[no-untyped-call]
+
+
+def keeper(out: str | Path) -> Callable[..., HTML]:
+    """Give the notebook its ``keep(table, name)``.
+
+    Parameters
+    ----------
+    out : path
+        Folder of the tables, made when it is not there.
+
+    Returns
+    -------
+    callable
+        ``keep(table, name, columns=None, decimals=3)`` writes the whole table to ``out/name.csv`` and shows
+        it, or some of its columns; see `show`.
+    """
+
+    def keep(
+        table: pd.DataFrame, name: str, columns: Iterable[str] | None = None, *, decimals: int = 3
+    ) -> HTML:
+        with write_atomically(Path(out) / f"{name}.csv") as path:
+            table.to_csv(path, index=not isinstance(table.index, pd.RangeIndex))
+        return show(table, columns, decimals=decimals)
+
+    return keep
