@@ -12,9 +12,10 @@ from scipy.stats import spearmanr
 from small_cohort import small_cohort
 
 from painkit.attribution.deeplift import LandmarkContributions
-from painkit.attribution.explanation import LandmarkExplanation, agreement_with_truth, explain, fold_models
+from painkit.attribution.explanation import LandmarkExplanation, agreement_with_truth, explain
 from painkit.data.cohort import Cohort
 from painkit.evaluation import Run, run, subject_k_fold
+from painkit.evaluation.held_out import held_out
 from painkit.models.sequences.deepfacelift import DeepFaceLIFT
 
 
@@ -37,7 +38,9 @@ def done(cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_each_frame_is_explained_by_the_model_that_did_not_train_on_it(cohort: Cohort, done: Run) -> None:
-    explained, models = explain(done, cohort), fold_models(done)
+    folds = held_out(done, DeepFaceLIFT.load)
+    explained = explain([(one.model, one.rows) for one in folds], cohort, done.predictions)
+    models = {one.fold: one.model for one in folds}
     samples = cohort.sequence_samples()
     assert explained.targets == ("vas", "opi")
     for column, target in enumerate(explained.targets):

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from painkit.errors import PainkitError
 from painkit.evaluation import (
-    DEEPFACELIFT_FOLDS,
     fixed_folds,
     leave_one_subject_out,
     random_frames,
@@ -21,6 +20,7 @@ from painkit.evaluation import (
     subject_k_fold,
 )
 from painkit.evaluation.protocols import Fold, SubjectKFold
+from painkit.papers.deepfacelift import FOLDS
 
 UNBC = """
     042-ll042 043-jh043 047-jl047 048-aa048 049-bm049 052-dr052 059-fn059 064-ak064 066-mg066 080-bn080
@@ -120,7 +120,7 @@ def test_random_frames_cuts_shuffled_frames(lengths: list[list[int]], k: int, se
 
 def test_deepfacelift_folds_test_the_listed_fives() -> None:
     table = sequences(UNBC)
-    folds = DEEPFACELIFT_FOLDS.splits(table)
+    folds = FOLDS.splits(table)
     tested = [sorted({s[:3] for s in table["subject"].iloc[fold.test]}) for fold in folds]
     assert tested == [
         ["047", "059", "064", "096", "121"],
@@ -129,7 +129,7 @@ def test_deepfacelift_folds_test_the_listed_fives() -> None:
         ["066", "108", "109", "123", "124"],
         ["049", "052", "080", "101", "115"],
     ]
-    assert DEEPFACELIFT_FOLDS.statement(table, folds) == (
+    assert FOLDS.statement(table, folds) == (
         "fixed 5 folds: in each of 5 folds train and test share no subjects, no sequences, no frames."
     )
 
@@ -144,7 +144,7 @@ def test_deepfacelift_folds_test_the_listed_fives() -> None:
 )
 def test_fixed_folds_that_do_not_fit_name_the_subjects(subjects: list[str], told: str) -> None:
     with pytest.raises(PainkitError) as raised:
-        DEEPFACELIFT_FOLDS.splits(sequences(subjects))
+        FOLDS.splits(sequences(subjects))
     assert told.rstrip(";") in str(raised.value)
 
 

@@ -58,6 +58,7 @@ def test_train_mean_is_the_mean_of_the_other_subjects(cohort: Cohort, tmp_path: 
         "subject",
         "sequence",
         "frame",
+        "row",
         "fold",
         "target",
         "y_true",
@@ -65,6 +66,7 @@ def test_train_mean_is_the_mean_of_the_other_subjects(cohort: Cohort, tmp_path: 
         "y_std",
     ]
     assert done.predictions["sequence"].tolist() == cohort.sequences["sequence"].tolist()
+    assert done.predictions["row"].tolist() == list(range(15))
     assert done.predictions["frame"].isna().all()
     assert done.predictions["y_std"].isna().all()  # scikit-learn's dummy says 0, which is no spread
     for row in done.predictions.itertuples():

@@ -27,8 +27,8 @@ from painkit.evaluation.keys import data_digest, describe, digest, seeded, settl
 from painkit.evaluation.protocols import fixed_folds, random_frames, sequence_k_fold, subject_k_fold
 from painkit.evaluation.run_fold import seed_estimator
 from painkit.evaluation.samples import samples
-from painkit.models import acceleration
 from painkit.models.crops.pain_level import FaceNetRegression
+from painkit.models.training import acceleration
 
 
 def key(estimator: Any) -> str:

@@ -12,17 +12,9 @@ import pytest
 from small_cohort import small_cohort
 
 from painkit.data.cohort import Cohort
-from painkit.evaluation import Run, subject_k_fold
-from painkit.papers.deepfacelift import (
-    BEST_ROW,
-    estimated_by_all,
-    feature_costs,
-    paired_questions,
-    run_rows,
-    score_rows,
-    table_one_rows,
-    training_lengths,
-)
+from painkit.evaluation import Results, Run, Study, subject_k_fold
+from painkit.evaluation.tables import comparable
+from painkit.papers.deepfacelift import BEST_ROW, feature_costs, rows, training_lengths
 
 PROTOCOL = subject_k_fold(2)
 CELL = "personal features 3rd layer, labels VAS+OPI"
@@ -44,18 +36,21 @@ QUESTIONS = {
 }
 
 
-def made_up(cohort: Cohort, errors: Mapping[str, float]) -> dict[str, Run]:
-    """Runs whose estimates are off by so much, up and down in turn, each in an order of its own."""
+def made_up(cohort: Cohort, errors: Mapping[str, float]) -> Results:
+    """Results whose estimates are off by so much, up and down in turn, each in an order of its own."""
     runs = {}
+    tested = cohort.sequences[["subject", "sequence"]].assign(frame=pd.NA)
+    fold = {int(row): one.name for one in PROTOCOL.splits(tested) for row in one.test}
     for number, (name, error) in enumerate(errors.items()):
-        table = cohort.sequences[["subject", "sequence"]].assign(frame=pd.NA, fold="1", target="vas")
+        table = tested.assign(fold=[fold[row] for row in range(len(tested))], target="vas")
         sign = np.where(np.arange(len(table)) % 2, 1, -1)
         table = table.assign(y_true=cohort.sequences["vas"], y_std=np.nan)
         table = table.assign(y_pred=table["y_true"] + sign * error)
         other = table.assign(target="opi", y_pred=99.0)
         shuffled = pd.concat([table, other]).sample(frac=1, random_state=number)
         runs[name] = Run(Path("nowhere"), shuffled, {})
-    return runs
+    study = Study(cohort, PROTOCOL, Path("nowhere"), n_resamples=50)
+    return Results(study, rows(), runs)
 
 
 @pytest.fixture
@@ -64,7 +59,7 @@ def cohort() -> Cohort:
 
 
 def test_errors_of_vas_stand_beside_the_published_values(cohort: Cohort) -> None:
-    scores = score_rows(made_up(cohort, ERRORS), cohort, PROTOCOL, n_resamples=50)
+    scores = made_up(cohort, ERRORS).scores()
     mae = scores[scores["metric"] == "MAE"].set_index("row")
     for row, error in ERRORS.items():
         assert mae.loc[row, ["value", "low", "high"]].tolist() == pytest.approx([error] * 3)
@@ -76,7 +71,7 @@ def test_errors_of_vas_stand_beside_the_published_values(cohort: Cohort) -> None
 
 
 def test_questions_compare_the_row_they_name_first_with_the_other(cohort: Cohort) -> None:
-    asked = paired_questions(made_up(cohort, ERRORS), cohort, PROTOCOL, n_resamples=50)
+    asked = made_up(cohort, ERRORS).questions()
     mae = asked[asked["metric"] == "MAE"].set_index("question")
     for question, difference in QUESTIONS.items():
         found = mae.loc[question, ["difference", "low", "high"]].tolist()
@@ -90,15 +85,15 @@ def test_questions_compare_the_row_they_name_first_with_the_other(cohort: Cohort
 
 
 def test_rows_that_one_model_cannot_estimate_are_left_out_of_all_and_named(cohort: Cohort) -> None:
-    runs = made_up(cohort, ERRORS)
+    results = made_up(cohort, ERRORS)
     for name, sequence in ((f"RNN, {CELL}", "ab002t1"), (BEST_ROW, "ab005t0")):
-        table = runs[name].predictions
+        table = results[name].predictions
         table.loc[(table["sequence"] == sequence) & (table["target"] == "vas"), "y_pred"] = np.nan
     told = "2: 002-ab002/ab002t1, 005-ab005/ab005t0"
-    scores = score_rows(runs, cohort, PROTOCOL, n_resamples=50)
+    scores = results.scores()
     assert set(scores["n"]) == {16}, "trivial rows, too"
     assert set(scores["not_estimated"]) == {told}
-    asked = paired_questions(runs, cohort, PROTOCOL, n_resamples=50)
+    asked = results.questions()
     assert set(asked["n"]) == {16}
     assert set(asked["not_estimated"]) == {told}
     mae = scores[scores["metric"] == "MAE"].set_index("row")["value"]
@@ -111,9 +106,18 @@ def test_unlabelled_rows_are_no_gaps_and_frames_are_named() -> None:
     table = pd.DataFrame(
         {"subject": "a", "sequence": "a1", "frame": pd.array([1, 2, 3], dtype="Int64")}
     ).assign(y_true=[1.0, np.nan, 2.0], y_pred=[1.0, np.nan, np.inf])
-    kept, left_out = estimated_by_all({"one": table, "two": table.assign(y_pred=1.0)})
-    assert left_out == ["a/a1/3"]
-    assert [part["frame"].tolist() for part in kept.values()] == [[1], [1]]
+    scored = comparable({"one": table, "two": table.assign(y_pred=1.0)})
+    assert scored.not_estimated == "1: a/a1/3"
+    assert list(scored.tables) == ["one", "two", "all zeros"]
+    assert all(part["frame"].tolist() == [1] for part in scored.tables.values())
+
+
+def test_of_many_rows_that_are_left_out_some_are_named() -> None:
+    frames = pd.array(range(1, 10), dtype="Int64")
+    table = pd.DataFrame({"subject": "a", "sequence": "a1", "frame": frames}).assign(y_true=1.0, y_pred=1.0)
+    table.loc[1:, "y_pred"] = np.nan
+    told = comparable({"one": table}).not_estimated
+    assert told == "8: a/a1/2, a/a1/3, a/a1/4, a/a1/5, a/a1/6 and 3 more"
 
 
 def test_an_untracked_sequence_is_scored_by_nobody_and_costs_no_run(tmp_path: Path) -> None:
@@ -122,36 +126,38 @@ def test_an_untracked_sequence_is_scored_by_nobody_and_costs_no_run(tmp_path: Pa
     landmarks[:6] = np.nan
     frames = whole.frames.assign(tracked=np.arange(len(whole.frames)) >= 6)
     cohort = replace(whole, landmarks=landmarks, frames=frames)
-    rows = table_one_rows(
+    table = rows(
         stage1={"epochs": 1},
         deepfacelift={"inner_folds": 2, "gp_restarts": 1},
         rnn={"epochs": 1},
         hcrf={"max_iter": 1},
     )
-    runs = run_rows({name: rows[name] for name in ERRORS if CELL in name}, cohort, PROTOCOL, tmp_path)
-    assert len(runs) == 4
-    scores = score_rows(runs, cohort, PROTOCOL, n_resamples=20)
+    study = Study(cohort, PROTOCOL, tmp_path, n_resamples=20)
+    results = study.run(table.only([name for name in ERRORS if CELL in name]))
+    assert len(results.runs) == 4
+    scores = results.scores()
     assert set(scores["n"]) == {11}
     assert set(scores["not_estimated"]) == {"1: 001-ab001/ab001t0"}
     assert scores["value"].notna().all()
-    little = rows[BEST_ROW].estimator.set_params(labels=("vas",), personal_features=("age",))
-    costs = feature_costs(little, cohort, PROTOCOL, tmp_path, n_resamples=20)
+    little = table.only([BEST_ROW]).varied(labels=("vas",), personal_features=("age",))
+    costs = feature_costs(study, little)
     assert set(costs["n"]) == {11}
-    assert costs["left_out"].tolist() == ["age"]
+    assert costs["question"].tolist() == ["age"]
     assert set(costs["not_estimated"]) == {"1: 001-ab001/ab001t0"}
 
 
 def test_training_lengths_end_at_the_questions_of_the_table(tmp_path: Path) -> None:
     cohort = small_cohort(4, 3, 6)
-    rows = table_one_rows(
+    table = rows(
         stage1={"epochs": 5},
         deepfacelift={"inner_folds": 2, "gp_restarts": 1},
         rnn={"epochs": 1},
         hcrf={"max_iter": 1},
     )
-    found = training_lengths(rows, cohort, PROTOCOL, tmp_path, n_resamples=50)
+    study = Study(cohort, PROTOCOL, tmp_path, n_resamples=50)
+    found = training_lengths(study, table)
     assert found["epochs"].tolist() == [1, 1, 2, 2, 5, 5]  # 3, 10, 30 and 100 % of 5, none twice
-    whole = paired_questions(run_rows(rows, cohort, PROTOCOL, tmp_path), cohort, PROTOCOL, n_resamples=50)
+    whole = study.run(table).questions()
     for question, part in found.groupby("question"):
         assert part["a"].nunique() == 3, "shorter training gives other estimates"
         told = whole[(whole["question"] == question) & (whole["metric"] == "MAE")]

@@ -16,11 +16,10 @@ from small_cohort import small_cohort
 from painkit.data.crop_store import FrameStore, build_frame_store, cohort_store
 from painkit.data.identities import IdentityImages, read_identities
 from painkit.errors import PainkitError
+from painkit.evaluation import Results, Run, Study, subject_k_fold
 from painkit.evaluation.keys import describe
-from painkit.evaluation.protocols import subject_k_fold
 from painkit.evaluation.published import published
-from painkit.evaluation.runs import Run
-from painkit.evaluation.study import run_rows, side_by_side
+from painkit.evaluation.tables import side_by_side
 from painkit.metrics import evaluate, level_0_5
 from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.crops.verification import FaceVerification
@@ -30,14 +29,11 @@ from painkit.papers.face_features import HeldOutFeatures, held_out_features, lev
 from painkit.papers.facenet_regression import (
     BEST_ROW,
     SCRATCH_ROW,
+    baseline_features,
     crop_counts,
     errors_by_level,
-    estimates,
-    frames_with_image,
-    paired_questions,
+    rows,
     score_released,
-    score_rows,
-    table_rows,
 )
 from painkit.papers.pretraining import identity_store, pretrain
 from painkit.scoring.prediction_files import read_predictions
@@ -63,8 +59,13 @@ def table(pred: list[float], subject: str = "a") -> pd.DataFrame:
     ).assign(y_true=true.astype(float), y_pred=pred)
 
 
-def a_run(*tables: pd.DataFrame) -> Run:
-    return Run(Path("nowhere"), pd.concat(tables, ignore_index=True), {})
+def made_up(tables: dict[str, list[pd.DataFrame]], n_resamples: int = 20) -> Results:
+    """Results with these predictions."""
+    study = Study(small_cohort(), subject_k_fold(2), Path("nowhere"), n_resamples=n_resamples)
+    runs = {
+        name: Run(Path("nowhere"), pd.concat(parts, ignore_index=True), {}) for name, parts in tables.items()
+    }
+    return Results(study, rows("nowhere", np.empty((0, 0))), runs)
 
 
 def test_rows_carry_the_names_of_the_published_rows(crops: FrameStore, tmp_path: Path) -> None:
@@ -72,20 +73,20 @@ def test_rows_carry_the_names_of_the_published_rows(crops: FrameStore, tmp_path:
     weights.write_bytes(b"x")
     paper = published("facenet_regression")
     theirs = set(paper.loc[paper["table"].isin(["Table 1", "Table 2"]), "row"])
-    cohort = small_cohort()
-    assert set(table_rows(crops, cohort)) == theirs - {"all zeros"}
-    with_weights = table_rows(crops, cohort, pretrained=weights)
+    seen = np.zeros((60, 2))
+    assert set(rows(crops, seen).estimators) == theirs - {"all zeros"}
+    with_weights = rows(crops, seen, pretrained=weights).estimators
     assert set(with_weights) - theirs == {SCRATCH_ROW}
     assert with_weights[SCRATCH_ROW].estimator.pretrained is None
     assert with_weights[BEST_ROW].estimator.pretrained == weights
     # Asked for in any order, told in the paper's.
-    assert list(table_rows(crops, cohort, ["RCR", "smooth L1"])) == ["smooth L1", "RCR"]
+    assert list(rows(crops, seen).only(["RCR", "smooth L1"]).estimators) == ["smooth L1", "RCR"]
     with pytest.raises(PainkitError, match="no row 'smooth L3'"):
-        table_rows(crops, cohort, ["smooth L3"])
+        rows(crops, seen).only(["smooth L3"])
 
 
 def test_released_predictions_give_the_published_numbers(shared: Path) -> None:
-    scores = score_released(shared / "real" / "PainRegression", n_resamples=50)
+    scores = score_released(made_up({}, 50).study, shared / "real" / "PainRegression")
     assert scores["published"].notna().sum() == 14  # 3 rows, 5 metrics, no correlation of zeros
     told = scores.dropna(subset=["published"])
     # Printed with three decimals; one value was rounded twice (4.3954998 as 4.396).
@@ -96,33 +97,35 @@ def test_released_predictions_give_the_published_numbers(shared: Path) -> None:
 
 
 def test_no_released_predictions_give_an_empty_table(tmp_path: Path) -> None:
-    assert score_released(None).empty
+    study = made_up({}).study
+    assert score_released(study, None).empty
     with pytest.raises(PainkitError, match=r"holds no \.mat file"):
-        score_released(tmp_path)
+        score_released(study, tmp_path)
 
 
 def test_rows_of_released_predictions_score_as_published_and_never_mix_scales(shared: Path) -> None:
     folder = shared / "real" / "PainRegression"
     released = read_predictions(folder / "6-vanilla-sigmoid.mat", "level")
-    runs = {"smooth L1": a_run(released), "RCR": a_run(released)}
-    scores = score_rows(estimates(runs), n_resamples=20).set_index(["row", "metric"])
+    results = made_up({"smooth L1": [released], "RCR": [released]})
+    scores = results.scores().set_index(["row", "metric"])
     for row in ("smooth L1", "all zeros"):
         told = scores.loc[row].dropna(subset=["published"])
         np.testing.assert_allclose(told["value"], told["published"], atol=0.00051)
     assert scores.loc[("RCR", "MSE"), "published_note"] == "1.54 on PSPI 0-15"
     assert scores.loc["RCR", "published"].isna().all()
-    shown = side_by_side(scores.reset_index(), decimals=3)
-    assert shown.loc["smooth L1", ("PCC", "here")].startswith("0.524 [")
-    assert shown.loc["all zeros", ("PCC", "here")] == "-"
-    assert shown.loc["RCR", ("PCC", "published")] == "0.65 on PSPI 0-15"
+    shown = side_by_side(scores.reset_index(), simulated=False, decimals=3)
+    pcc = "PCC, level 0-5"
+    assert shown.loc["smooth L1", (pcc, "here")].startswith("0.524 [")
+    assert shown.loc["all zeros", (pcc, "here")] == "-"
+    assert shown.loc["RCR", (pcc, "published, on the archive")] == "0.65 on PSPI 0-15"
+    assert (pcc, "here, simulated") in side_by_side(scores.reset_index(), ["PCC"], simulated=True)
 
 
 def test_a_frame_that_one_row_cannot_estimate_is_left_out_of_all() -> None:
     full, holed = table([0.0] * 12), table([1.0] * 11 + [np.nan])
     other = table([2.0] * 6, "b")
     unlabelled = table([3.0] * 3, "c").assign(y_true=np.nan)
-    runs = {"x": a_run(full, other, unlabelled), "y": a_run(holed, other, unlabelled)}
-    tables = estimates(runs)
+    tables = made_up({"x": [full, other, unlabelled], "y": [holed, other, unlabelled]}).scored.tables
     assert {name: len(one) for name, one in tables.items()} == dict.fromkeys(
         ("x", "y", "all zeros", "train mean", "train median"), 17
     )
@@ -136,27 +139,29 @@ def test_osvr_and_rcr_see_landmarks_or_the_net(crops: FrameStore, tmp_path: Path
     torch.manual_seed(0)
     backbone, weights = FaceBackbone(1 / 32).eval(), tmp_path / "w.safetensors"
     save_face_weights(weights, backbone)
-    names, cohort, net = ["OSVR-L1", "OSVR-L2", "RCR"], small_cohort(), {"width": 1 / 32, "device": "cpu"}
-    rows = table_rows(crops, cohort, names, pretrained=weights, features="deep", net=net)
+    study = Study(small_cohort(), subject_k_fold(2), tmp_path)
+    net = {"width": 1 / 32, "device": "cpu", "precision": "float32", "iterations": 3}
+    seen = baseline_features(study, crops, "deep", pretrained=weights, net=net)
     with torch.inference_mode():
         one = backbone(to_input(crops.batch([5])))[0].numpy()
     assert one.shape == (16, 5, 4)
-    for row in rows.values():
-        seen = row.estimator.features
-        assert seen.shape == (60, 16)
-        assert np.flatnonzero(np.isnan(seen).any(axis=1)).tolist() == [3, 7]  # no face
-        np.testing.assert_allclose(seen[5], one.mean(axis=(1, 2)), rtol=0.02, atol=1e-3)
-    assert table_rows(crops, cohort, names, pretrained=weights)["RCR"].estimator.features.shape == (60, 132)
-    for wrong in ({"features": "deep"}, {"features": "gabor", "pretrained": weights}):
+    assert seen.shape == (60, 16)
+    assert np.flatnonzero(np.isnan(seen).any(axis=1)).tolist() == [3, 7]  # no face
+    # One image alone and the same among others may be added up in another order.
+    np.testing.assert_allclose(seen[5], one.mean(axis=(1, 2)), rtol=1e-4, atol=1e-6)
+    for name in ("OSVR-L1", "OSVR-L2", "RCR"):
+        assert rows(crops, seen).estimators[name].estimator.features is seen
+    assert baseline_features(study, crops).shape == (60, 132)
+    for kind, given in (("deep", None), ("gabor", weights)):
         with pytest.raises(PainkitError, match="'landmarks', or 'deep' and pre-trained weights"):
-            table_rows(crops, cohort, **wrong)  # type: ignore[arg-type]
+            baseline_features(study, crops, kind, pretrained=given)  # type: ignore[arg-type]
 
 
 def test_errors_by_level_are_averaged_over_the_subjects_that_show_the_level() -> None:
     """Subject a shows all levels with errors of 1; b only level 0, with errors of 3."""
     a, b = table(list(np.arange(12) % 6 + 1.0), "a"), table([3.0] * 12, "b").assign(y_true=0.0)
     tables = {"x": pd.concat([a, b], ignore_index=True)}
-    found = errors_by_level(tables, n_resamples=20)
+    found = errors_by_level(made_up({"x": [a, b]})).query("row == 'x'")
     assert found["value"].tolist() == [2, 1, 1, 1, 1, 1]
     assert found["groups"].tolist() == [2, 1, 1, 1, 1, 1]
     # wMAE is 1 for a and 3 for b.
@@ -166,7 +171,7 @@ def test_errors_by_level_are_averaged_over_the_subjects_that_show_the_level() ->
 def test_errors_by_level_have_the_weighted_error_as_mean_where_all_show_all_levels() -> None:
     rng = np.random.default_rng(1)
     tables = {"x": pd.concat([table(list(rng.uniform(0, 5, 24)), s) for s in "abc"], ignore_index=True)}
-    found = errors_by_level(tables, n_resamples=20)
+    found = errors_by_level(made_up({"x": [tables["x"]]})).query("row == 'x'")
     assert found["level"].tolist() == [0, 1, 2, 3, 4, 5]
     assert (found["frames"] == 12).all()
     assert (found["groups"] == 3).all()
@@ -177,13 +182,14 @@ def test_errors_by_level_have_the_weighted_error_as_mean_where_all_show_all_leve
 
 def test_questions_about_rows_that_were_not_run_are_skipped() -> None:
     rng = np.random.default_rng(2)
-    runs = {
-        name: a_run(
-            *(table(list(np.clip(np.arange(12) % 6 + rng.normal(0, s, 12), 0, 5)), x) for x in "abcd")
-        )
-        for name, s in ((BEST_ROW, 0.1), ("smooth L1 + L1 center loss", 2.0))
-    }
-    found = paired_questions(estimates(runs), n_resamples=200)
+    results = made_up(
+        {
+            name: [table(list(np.clip(np.arange(12) % 6 + rng.normal(0, s, 12), 0, 5)), x) for x in "abcd"]
+            for name, s in ((BEST_ROW, 0.1), ("smooth L1 + L1 center loss", 2.0))
+        },
+        n_resamples=200,
+    )
+    found = results.questions()
     assert list(found["question"].unique()) == [
         "with sampling, or without",
         "face net, or the train mean",
@@ -191,17 +197,9 @@ def test_questions_about_rows_that_were_not_run_are_skipped() -> None:
     ]
     sampling = found[found["question"] == "with sampling, or without"].set_index("metric")
     assert sampling.loc["wMAE", "high"] < 0 < sampling.loc["PCC", "low"]
-    assert paired_questions({"smooth L1": estimates(runs)[BEST_ROW]}).empty
-
-
-def test_frames_without_an_image_go_and_the_others_stay_in_step() -> None:
-    cohort = small_cohort()
-    frames = cohort.frames.copy()
-    frames.loc[::3, "image"] = pd.NA
-    thin = frames_with_image(replace(cohort, frames=frames))
-    kept = np.flatnonzero(np.arange(60) % 3)
-    np.testing.assert_array_equal(thin.landmarks, cohort.landmarks[kept])
-    assert thin.frames["image"].tolist() == [f"{i}.png" for i in kept]
+    constant = found[found["question"] == "face net, or all zeros"]
+    assert set(constant["metric"]) == {"MAE", "wMAE"}, "a constant has no correlation"
+    assert made_up({"RCR": [table([0.0] * 12)]}).questions().empty
 
 
 def test_crops_are_counted_by_level(crops: FrameStore) -> None:
@@ -281,22 +279,23 @@ def test_projection_keeps_distances_of_features_that_lie_in_a_plane() -> None:
 
 def test_features_come_from_the_fold_that_did_not_train_on_them(crops: FrameStore, tmp_path: Path) -> None:
     cohort = small_cohort()
-    rows = table_rows(
+    study = Study(cohort, subject_k_fold(2), tmp_path)
+    table = rows(
         crops,
-        cohort,
-        ["smooth L1", "OSVR-L2"],
+        baseline_features(study, crops),
         net={"width": 1 / 32, "iterations": 2, "batch_size": 8, "device": "cpu"},
         osvr={"max_iterations": 50},
     )
-    runs = run_rows(rows, cohort, subject_k_fold(2), tmp_path, keep_models_of=["smooth L1"])
-    scored = estimates(runs)
-    assert {len(one) for one in scored.values()} == {58}
-    found = held_out_features(runs["smooth L1"], cohort, crops)
+    results = study.run(table.only(["smooth L1", "OSVR-L2"]))
+    assert {len(one) for one in results.scored.tables.values()} == {58}
+    by_row = held_out_features(results, crops)
+    assert list(by_row) == ["smooth L1"]
+    found = by_row["smooth L1"]
     assert len(found.frames) == 58
     X = cohort.frames.assign(row=np.arange(60))[crops.usable]
-    told = runs["smooth L1"].predictions.set_index(["sequence", "frame"])["fold"]
-    for fold in runs["smooth L1"].folds:
-        net = FaceNetRegression.load(runs["smooth L1"].model_folder(fold)).set_params(store=crops)
+    told = results["smooth L1"].predictions.set_index(["sequence", "frame"])["fold"]
+    for fold in results["smooth L1"].folds:
+        net = FaceNetRegression.load(results["smooth L1"].model_folder(fold)).set_params(store=crops)
         mine = X[[told.loc[key] == fold for key in zip(X["sequence"], X["frame"], strict=True)]]
         expected = pd.DataFrame(net.transform(mine), index=mine["sequence"] + mine["frame"].astype(str))
         got = found.frames["fold"] == fold
@@ -320,24 +319,27 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> IdentityImages:
 def test_pretraining_holds_people_out_and_is_read_again(people: IdentityImages, tmp_path: Path) -> None:
     store = identity_store(people, tmp_path / "crops")
     net = FaceVerification(store=store, width=1 / 32, iterations=3, batch_size=8, device="cpu")
-    found = pretrain(net, people, tmp_path, n_resamples=50)
-    assert found.counts["people trained on"] == 4
-    assert found.counts["people held out"] == 2
-    assert found.counts["images trained on"] == 16
+    study = Study(small_cohort(), subject_k_fold(2), tmp_path)
+    found = pretrain(study, net, people)
+    counts = found.counts.set_index("what")["count"]
+    assert counts["people trained on"] == 4
+    assert counts["people held out"] == 2
+    assert counts["images trained on"] == 16
     assert found.auc["row"].tolist() == ["untrained", "pre-trained", "gain"]
     untrained, pretrained, gain = found.auc["value"]
     assert gain == pytest.approx(pretrained - untrained, abs=1e-12)
     assert (found.auc["n_pairs"] == 8 * 7 / 2).all()  # of the eight images of two people
     assert found.auc["value"][:2].between(0, 1).all()
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("verification-*/*")}
-    again = pretrain(net, people, tmp_path, n_resamples=50)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("verification-*/*")} == before
+    (folder,) = tmp_path.glob("verification-*")
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    again = pretrain(study, net, people)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     pd.testing.assert_frame_equal(again.auc, found.auc)
     # A run killed while it tested the net does not train it again.
-    (scores,) = tmp_path.glob("verification-*/auc.csv")
-    scores.unlink()
-    after_kill = pretrain(net, people, tmp_path, n_resamples=50)
-    assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items() if path != scores)
+    (folder / "auc.csv").unlink()
+    folder.rename(folder.with_name(f".{folder.name}.part"))
+    after_kill = pretrain(study, net, people)
+    assert all(path.stat().st_mtime_ns == at for path, at in before.items() if path.name != "auc.csv")
     pd.testing.assert_frame_equal(after_kill.auc, found.auc)
     model = FaceNetRegression(store=store, width=1 / 32, iterations=0, pretrained=found.weights, device="cpu")
     X = people.images.assign(subject="a", sequence="a", frame=np.arange(24))
@@ -351,7 +353,7 @@ def test_too_few_people_to_hold_any_out_are_told(people: IdentityImages, tmp_pat
     three = replace(people, images=people.images[:12], landmarks=people.landmarks[:12])
     store = identity_store(three, tmp_path)
     with pytest.raises(PainkitError, match="3 people, 2 of them held out"):
-        pretrain(FaceVerification(store=store), three, tmp_path)
+        pretrain(Study(small_cohort(), subject_k_fold(2), tmp_path), FaceVerification(store=store), three)
 
 
 def test_weights_enter_a_key_by_what_they_hold(tmp_path: Path) -> None:
@@ -371,7 +373,7 @@ def test_store_of_a_thin_copy_has_the_rows_of_its_frames(tmp_path: Path) -> None
     whole = small_cohort(n_subjects=1, n_sequences=1, n_frames=6)
     frames = whole.frames.assign(image=[f"{i}.png" if i in (1, 4) else pd.NA for i in range(6)])
     whole = replace(whole, root=tmp_path, frames=frames, landmarks=faces.landmarks.astype(np.float32))
-    thin = frames_with_image(whole)
+    thin = whole.with_images()
     store = cohort_store(thin, tmp_path / "thin", progress=False)
     reference = cohort_store(whole, tmp_path / "whole", progress=False)
     np.testing.assert_array_equal(store.batch([0, 1]), reference.batch([1, 4]))
