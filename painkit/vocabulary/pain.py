@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from painkit.errors import PainkitError
-from painkit.metrics.checks import Floats
 
 __all__ = ["PSPI_UNITS", "level_0_5", "pspi", "seven_levels"]
+
+Floats = NDArray[np.float64]
 
 PSPI_UNITS = ("AU4", "AU6", "AU7", "AU9", "AU10", "AU43")
 # Lower ends of the levels above 0.

@@ -21,7 +21,7 @@ from painkit.evaluation.protocols import subject_k_fold
 from painkit.evaluation.published import published
 from painkit.evaluation.runs import Run
 from painkit.evaluation.study import run_rows, side_by_side
-from painkit.metrics import evaluate, level_0_5
+from painkit.metrics import evaluate
 from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.crops.verification import FaceVerification
 from painkit.models.nets.face_net import FaceBackbone, to_input
@@ -41,6 +41,7 @@ from painkit.papers.facenet_regression import (
 )
 from painkit.papers.pretraining import identity_store, pretrain
 from painkit.scoring.prediction_files import read_predictions
+from painkit.vocabulary.pain import level_0_5
 
 
 @pytest.fixture(scope="module")
