@@ -29,14 +29,14 @@ from painkit.data import load
 from painkit.data.check import check
 from painkit.data.identities import read_identities
 from painkit.errors import PainkitError
-from painkit.simulation import default_root, simulate, simulate_labels
 from painkit.simulation.action_units import landmarks
 from painkit.simulation.causes import TRACE
 from painkit.simulation.dynamics import CODED, NOISE_SD, draw_signals, person_of
 from painkit.simulation.identities import identity_tasks
-from painkit.simulation.profiles import PROFILES
+from painkit.simulation.labels import simulate_labels
+from painkit.simulation.profiles import PROFILES, default_root
 from painkit.simulation.regions import SHORTCUT_REGION
-from painkit.simulation.simulation import _sequences
+from painkit.simulation.simulation import _sequences, simulate
 from painkit.simulation.writer import fill_folder, write_sequence
 from painkit.vocabulary.action_units import AUS
 from painkit.vocabulary.pain import level_0_5
@@ -233,7 +233,7 @@ def test_same_bytes_whatever_the_number_and_order_of_jobs(tree, plain, tmp_path)
 def test_a_killed_run_is_completed(tmp_path, plain):
     part = tmp_path / "part"
     call = f"simulate({str(part)!r}, profile='smoke', images='none')"
-    code = f"from painkit.simulation import simulate; {call}"
+    code = f"from painkit.simulation.simulation import simulate; {call}"
     run = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
     while not (part / "AAM_landmarks").is_dir() and time.monotonic() < deadline:
@@ -264,7 +264,7 @@ def test_refuses_a_folder_that_holds_anything_else(tmp_path, tree):
 
 def test_two_processes_share_the_work_of_one(tmp_path, plain):
     call = f"simulate({str(tmp_path / 'cache')!r}, profile='smoke', images='none', progress=False)"
-    code = f"from painkit.simulation import simulate; {call}"
+    code = f"from painkit.simulation.simulation import simulate; {call}"
     runs = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [run.wait() for run in runs] == [0, 0]
     assert digest(tmp_path / "cache") == plain
