@@ -23,9 +23,10 @@ import psutil
 
 from painkit.data.crop_store import build_frame_store
 from painkit.data.images import read_image
-from painkit.simulation.action_units import AUS, landmarks
+from painkit.simulation.action_units import landmarks
 from painkit.simulation.anatomy import draw_person
 from painkit.simulation.render import render
+from painkit.vocabulary.action_units import AUS
 
 ARCHIVE, PICTURES, BATCH = 48_391, 48, 64
 FLOOR, CEILING = 300, 2e9

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from painkit.data import load
-from painkit.simulation import simulate
+from painkit.simulation.simulation import simulate
 
 FOLDERS = ("Frame_Labels/PSPI", "Frame_Labels/FACS", "AAM_landmarks")
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from painkit.simulation.action_units import AUS
 from painkit.simulation.anatomy import draw_person
 from painkit.simulation.render import Renderer
+from painkit.vocabulary.action_units import AUS
 
 FRAMES = 60
 

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Where caches lie, and writing files whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from painkit.errors import PainkitError
 
-__all__ = ["write_atomically"]
+__all__ = ["cache_folder", "write_atomically"]
+
+
+def cache_folder() -> Path:
+    """Where caches lie: ``$PAINKIT_CACHE``, else the system's place for a user's caches."""
+    given = os.environ.get("PAINKIT_CACHE")
+    return Path(given).expanduser() if given else user_cache_path("painkit", appauthor=False)
 
 
 @contextmanager

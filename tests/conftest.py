@@ -28,7 +28,7 @@ def across_workers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
 @pytest.fixture(scope="session")
 def smoke(across_workers: Path) -> Path:
     """The simulated cohort in its smallest profile, with all images, made once a session."""
-    from painkit.simulation import simulate
+    from painkit.simulation.simulation import simulate
 
     root = across_workers / "smoke"
     with FileLock(across_workers / "smoke.lock"):

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from painkit.simulation.action_units import AUS, landmarks
+from painkit.simulation.action_units import landmarks
 from painkit.simulation.anatomy import draw_person
 from painkit.simulation.render import render
+from painkit.vocabulary.action_units import AUS
 
 # PSPI parts of each level 0-5: AU4, AU6, AU9, AU43.
 _PAIN = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [2, 2, 1, 0], [5, 5, 4, 1]], float)

@@ -115,7 +115,7 @@ def simulate(
     jobs: Annotated[int, typer.Option(help="Processes; -1 means all cores.")] = -1,
 ) -> None:
     """Write a cohort with known causes in the archive's own layout. It says nothing about people."""
-    from painkit.simulation import simulate as write
+    from painkit.simulation.simulation import simulate as write
 
     with told_plainly():
         if jobs == 0:

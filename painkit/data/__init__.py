@@ -8,10 +8,10 @@ from importlib import import_module
 from os import PathLike
 from typing import Any
 
-from painkit.data.cohort import PERSONAL_FEATURES, Cohort, SequenceSample
+from painkit.data.cohort import Cohort, SequenceSample
 from painkit.errors import PainkitError
 
-__all__ = ["PERSONAL_FEATURES", "READERS", "Cohort", "SequenceSample", "load", "options_of"]
+__all__ = ["READERS", "Cohort", "SequenceSample", "load", "options_of"]
 
 #: What `load` accepts: name -> module and function.
 READERS = {

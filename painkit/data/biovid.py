@@ -14,7 +14,6 @@ from tqdm import tqdm
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.csv_table import read_csv, refuse_empty
 from painkit.data.tables import (
-    LABEL_SCALES,
     Finding,
     empty_frames,
     findings_table,
@@ -25,15 +24,14 @@ from painkit.data.tree import existing_folder, undoubled
 from painkit.data.video import announced_frames
 from painkit.errors import PainkitError
 from painkit.simulation.marker import simulation_notes
+from painkit.vocabulary.classes import STIMULI
+from painkit.vocabulary.scales import SEQUENCE_LABELS
 
-__all__ = ["CLASSES", "FPS", "FRAMES_PER_VIDEO", "NON_REACTIVE", "SAMPLE_NAME", "read_biovid"]
+__all__ = ["NON_REACTIVE", "SAMPLE_NAME", "read_biovid"]
 
-CLASSES = ("BL1", "PA1", "PA2", "PA3", "PA4")
 SAMPLE_NAME = re.compile(
     r"(?P<subject>\d{6}_(?P<sex>[mw])_(?P<age>\d{2}))-(?P<label>BL1|PA[1-4])-\d{3}", re.ASCII
 )
-#: Videos of part A last 5.5 s at 25 frames a second.
-FPS, FRAMES_PER_VIDEO = 25, 138
 #: Subjects often excluded because they show no reaction to the heat.
 NON_REACTIVE = frozenset(
     {
@@ -180,7 +178,7 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
             )
         # The path of the video, sex, age and class all rest on these four telling the same.
         told = (subject, class_name, class_id)
-        if told != (match["subject"], match["label"], str(CLASSES.index(match["label"]))):
+        if told != (match["subject"], match["label"], str(STIMULI.index(match["label"]))):
             raise PainkitError(
                 f"subject, class and class_id {told} do not fit the sample {match[0]}",
                 where=path,
@@ -198,7 +196,7 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
             "subject": index["subject_name"],
             "sequence": index["sample_name"],
             "n_frames": pd.NA,
-            **dict.fromkeys(LABEL_SCALES, np.nan),
+            **dict.fromkeys(SEQUENCE_LABELS, np.nan),
             "class": index["class_name"],
             "class_id": index["class_id"].astype(int),
             "video": inside + "/" + index["subject_name"] + "/" + index["sample_name"] + ".mp4",
@@ -224,7 +222,7 @@ def _part_d(path: Path) -> pd.DataFrame:
             "subject": index["subject"],
             "sequence": index["path"].str.replace(r"\.[^./\\]*$", "", regex=True),
             "n_frames": pd.NA,
-            **dict.fromkeys(LABEL_SCALES, np.nan),
+            **dict.fromkeys(SEQUENCE_LABELS, np.nan),
             "class": index["class"],
             "video": index["path"],
         }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shutil
 import tempfile
 import warnings
@@ -22,20 +21,13 @@ import pandas as pd
 import pyarrow as pa
 
 from painkit.data.cohort import Cohort
+from painkit.files import cache_folder
 
-__all__ = ["cache_folder", "cached_cohort"]
+__all__ = ["cached_cohort"]
 
 #: Raise when the readers' output changes: older caches are then read anew.
 VERSION = 2
 _TABLES = ("subjects", "sequences", "frames", "findings")
-
-
-def cache_folder() -> Path:
-    """Where caches lie: ``$PAINKIT_CACHE``, else ``painkit`` in the user's cache folder (XDG)."""
-    given = os.environ.get("PAINKIT_CACHE")
-    if given:
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "painkit"
 
 
 def cached_cohort(reader: str, root: Path, digest: str, build: Callable[[], Cohort]) -> Cohort:

@@ -14,27 +14,9 @@ from numpy.typing import NDArray
 from painkit.data.images import read_image
 from painkit.data.summary import CohortSummary, summarize
 from painkit.errors import PainkitError
+from painkit.vocabulary.personal import PERSONAL_VALUES
 
-__all__ = [
-    "AGES",
-    "COMPLEXIONS",
-    "GENDERS",
-    "PERSONAL_FEATURES",
-    "Cohort",
-    "SequenceSample",
-    "content_digest",
-]
-
-COMPLEXIONS = ("pale-fair", "fair-olive", "olive-dark")
-AGES = ("young", "middle-aged", "elderly")
-GENDERS = ("female", "male")
-
-#: Order of the columns of `Cohort.personal` (Liu et al. 2017, section 3.1: 3 + 3 + 2 one-hot).
-PERSONAL_FEATURES = (
-    *(f"complexion={value}" for value in COMPLEXIONS),
-    *(f"age={value}" for value in AGES),
-    *(f"gender={value}" for value in GENDERS),
-)
+__all__ = ["Cohort", "SequenceSample", "content_digest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +31,7 @@ class SequenceSample:
     landmarks : (n, 66, 2) float32
         Pixels, x right and y down; NaN where tracking failed or the frame is black.
     personal : (8,) float32
-        See `PERSONAL_FEATURES`; NaN where unknown.
+        See `painkit.vocabulary.personal.PERSONAL_FEATURES`; NaN where unknown.
     """
 
     subject: str
@@ -174,7 +156,7 @@ class Cohort:
         return replace(self, frames=self.frames[has].reset_index(drop=True), landmarks=self.landmarks[has])
 
     def personal(self) -> NDArray[np.float32]:
-        """One-hot personal features in the order of `PERSONAL_FEATURES`.
+        """One-hot personal features in the order of `painkit.vocabulary.personal.PERSONAL_FEATURES`.
 
         Returns
         -------
@@ -182,7 +164,7 @@ class Cohort:
             Row order of `subjects`. A row is all NaN when any of the three is unknown.
         """
         blocks = []
-        for column, values in (("complexion", COMPLEXIONS), ("age", AGES), ("gender", GENDERS)):
+        for column, values in PERSONAL_VALUES.items():
             given = self.subjects[column].to_numpy(dtype=object)
             blocks.append(np.array([[g == v for v in values] for g in given]).reshape(-1, len(values)))
         table = np.hstack(blocks).astype(np.float32)

@@ -13,16 +13,12 @@ from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.csv_table import refuse_empty
-from painkit.data.tables import (
-    ACTION_UNITS,
-    INNER_MOUTH_CORNERS,
-    LABEL_SCALES,
-    Finding,
-    findings_table,
-    subjects_table,
-)
+from painkit.data.tables import Finding, findings_table, subjects_table
 from painkit.data.tree import is_junk
 from painkit.errors import PainkitError
+from painkit.vocabulary.action_units import ACTION_UNITS
+from painkit.vocabulary.landmarks import FROM_68
+from painkit.vocabulary.scales import SEQUENCE_LABELS
 
 __all__ = [
     "POINTS",
@@ -154,8 +150,7 @@ def numbers(table: pd.DataFrame, column: str, path: Path, *, bad_as_nan: bool = 
 
 def points_66(table: pd.DataFrame, path: Path) -> NDArray[np.float32]:
     """Columns x_0 ... x_67, y_0 ... y_67 (pixels) as (n, 66, 2): without the inner mouth corners."""
-    kept = [k for k in range(68) if k not in INNER_MOUTH_CORNERS]
-    axes = [np.stack([numbers(table, f"{axis}_{k}", path) for k in kept], axis=1) for axis in "xy"]
+    axes = [np.stack([numbers(table, f"{axis}_{k}", path) for k in FROM_68], axis=1) for axis in "xy"]
     return np.stack(axes, axis=2).astype(np.float32)
 
 
@@ -231,7 +226,7 @@ def recordings_to_cohort(
             "subject": pd.Series([part.subject for part in parts], dtype="str"),
             "sequence": pd.Series([part.sequence for part in parts], dtype="str"),
             "n_frames": lengths,
-            **dict.fromkeys(LABEL_SCALES, np.nan),
+            **dict.fromkeys(SEQUENCE_LABELS, np.nan),
         }
     )
     return Cohort(

@@ -12,20 +12,17 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from painkit.data.cache import cache_folder
 from painkit.data.cohort import content_digest
 from painkit.data.csv_table import read_csv
 from painkit.data.summary import CohortSummary
 from painkit.data.tree import existing_folder
 from painkit.errors import PainkitError
-from painkit.files import write_atomically
+from painkit.files import cache_folder, write_atomically
 from painkit.simulation.marker import simulation_notes
+from painkit.vocabulary.classes import EMOTIONS, VOTES
 
-__all__ = ["EMOTIONS", "SIDE", "USAGES", "VOTES", "EmotionImages", "read_ferplus"]
+__all__ = ["SIDE", "USAGES", "EmotionImages", "read_ferplus"]
 
-EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-#: Columns of the votes; the last two are no emotions ("NF": no face).
-VOTES = (*EMOTIONS, "unknown", "NF")
 USAGES = ("Training", "PublicTest", "PrivateTest")
 #: Images are 48 x 48 pixels.
 SIDE = 48

@@ -11,10 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.data.images import read_image
-from painkit.data.text import N_POINTS, parse_points, read_bytes
+from painkit.data.text import parse_points, read_bytes
 from painkit.data.tree import existing_folder, list_files, listing_digest
 from painkit.errors import PainkitError
 from painkit.simulation.marker import simulation_notes
+from painkit.vocabulary.landmarks import N_LANDMARKS
 
 __all__ = ["IdentityImages", "read_identities"]
 
@@ -92,7 +93,7 @@ def read_identities(root: str | PathLike[str]) -> IdentityImages:
             if not place or PurePosixPath(name).suffix.lower() not in _SUFFIXES:
                 continue
             found.append((place.split("/")[0], f"{place}/{name}"))
-            points.append(np.full((N_POINTS, 2), np.nan, dtype=np.float32))
+            points.append(np.full((N_LANDMARKS, 2), np.nan, dtype=np.float32))
             beside = f"{PurePosixPath(name).stem}_aam.txt"
             if beside in names:
                 path = folder / place / beside

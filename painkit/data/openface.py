@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort
 from painkit.data.csv_table import read_csv
@@ -20,7 +22,8 @@ from painkit.data.feature_files import (
     recordings_to_cohort,
     subjects_of,
 )
-from painkit.data.tables import prkachin_solomon
+from painkit.errors import PainkitError
+from painkit.vocabulary.pain import PSPI_UNITS, pspi
 
 __all__ = ["read_openface"]
 
@@ -52,7 +55,7 @@ def read_openface(root: str | os.PathLike[str], *, min_confidence: float = 0.0) 
     Raises
     ------
     PainkitError
-        For a file that is no such table, naming column or line.
+        For a file that is no such table, or an action unit off its scale, naming column or line.
     """
     files = csv_files(root, "OpenFace")
     base = Path(root)
@@ -68,22 +71,35 @@ def _recordings(path: Path, base: Path, min_confidence: float) -> list[Recording
     units = {}
     for column in table.columns:
         if len(column) == 6 and column.startswith("AU") and column.endswith("_r") and column[2:4].isdigit():
-            units[f"AU{int(column[2:4])}"] = np.where(tracked, numbers(table, column, path), np.nan)
-    blink = numbers(table, "AU45_c", path) if "AU45_c" in table else None
+            units[f"AU{int(column[2:4])}"] = _values(table, column, path, tracked, 5)
+    blink = _values(table, "AU45_c", path, tracked, 1) if "AU45_c" in table else None
     if blink is None and "AU45" in units:
         blink = np.where(np.isnan(units["AU45"]), np.nan, units["AU45"] >= 1)
-    units["AU43"] = np.where(tracked, np.nan if blink is None else blink, np.nan)
     empty = np.full(len(table), np.nan)
-    pspi = prkachin_solomon({f"AU{n}": units.get(f"AU{n}", empty) for n in (4, 6, 7, 9, 10, 43)})
+    units["AU43"] = empty if blink is None else blink
     whole = Recording(
         subject="",
         sequence=path.stem,
         path=path,
         frames=frame_numbers(table, path),
-        pspi=pspi,
+        pspi=pspi({unit: units.get(unit, empty) for unit in PSPI_UNITS}),
         units=units,
         points=points_66(table, path),
         tracked=tracked,
         confidence=confidence,
     )
     return [replace(whole.take(rows), subject=subject) for subject, rows in subjects_of(table, path, base)]
+
+
+def _values(
+    table: pd.DataFrame, column: str, path: Path, tracked: NDArray[np.bool_], high: int
+) -> NDArray[np.float64]:
+    """Give a column from 0 to `high`, NaN where not tracked."""
+    values = np.where(tracked, numbers(table, column, path), np.nan)
+    wrong = (values < 0) | (values > high)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise PainkitError(
+            f"{column} is {values[row]:g}", where=path, line=row + 2, expected=f"a number from 0 to {high}"
+        )
+    return values

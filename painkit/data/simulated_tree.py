@@ -31,7 +31,7 @@ def read_simulated(
         Folder that ``painkit simulate`` wrote. None: one in the user's cache folder for each profile, images
         and seed, simulated at the first call and completed after an interruption.
     profile, seed, images
-        As `painkit.simulation.simulate` takes them; only used when `root` is None.
+        As `painkit.simulation.simulation.simulate` takes them; only used when `root` is None.
     cache, progress, jobs
         As `painkit.data.unbc.read_unbc` takes them.
 
@@ -47,7 +47,9 @@ def read_simulated(
         simulation cannot be written, and as `read_unbc` does.
     """
     if root is None:
-        from painkit.simulation import default_root, simulate  # Readers of real data do not need it.
+        # Readers of real data do not need it.
+        from painkit.simulation.profiles import default_root
+        from painkit.simulation.simulation import simulate
 
         root = default_root(profile, images, seed)
         simulate(root, profile=profile, images=images, seed=seed, jobs=jobs, progress=progress)

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from painkit.data.cohort import AGES, COMPLEXIONS, GENDERS
 from painkit.data.csv_table import read_csv, refuse_empty
 from painkit.data.tables import Finding, subjects_table
 from painkit.errors import PainkitError
+from painkit.vocabulary.personal import PERSONAL_VALUES
 
 __all__ = ["read_subjects"]
-
-_ACCEPTED = {"gender": GENDERS, "age": AGES, "complexion": COMPLEXIONS}
 
 
 def read_subjects(path: Path, ids: Iterable[str]) -> tuple[pd.DataFrame, list[Finding]]:
@@ -44,12 +42,12 @@ def read_subjects(path: Path, ids: Iterable[str]) -> tuple[pd.DataFrame, list[Fi
     table = subjects_table(ids)
     if not path.exists():
         return table, []
-    given = read_csv(path, required=("subject", *_ACCEPTED))
+    given = read_csv(path, required=("subject", *PERSONAL_VALUES))
     refuse_empty(given, "subject", path)
     if given["subject"].duplicated().any():
         line = int(given["subject"].duplicated().to_numpy().argmax()) + 2
         raise PainkitError("a subject is listed twice", where=path, line=line, expected="one row for each")
-    for column, accepted in _ACCEPTED.items():
+    for column, accepted in PERSONAL_VALUES.items():
         wrong = given[column].notna() & ~given[column].isin(accepted)
         if wrong.any():
             row = int(wrong.to_numpy().argmax())
@@ -72,4 +70,4 @@ def read_subjects(path: Path, ids: Iterable[str]) -> tuple[pd.DataFrame, list[Fi
         for line, subject in enumerate(given["subject"], start=2)
         if subject not in known
     ]
-    return table[["subject"]].merge(given[["subject", *_ACCEPTED]], on="subject", how="left"), findings
+    return table[["subject"]].merge(given[["subject", *PERSONAL_VALUES]], on="subject", how="left"), findings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from painkit.data.tables import LABEL_SCALES, PSPI_SCALE
+from painkit.vocabulary.scales import SCALES, SEQUENCE_LABELS
 
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort
@@ -64,17 +64,17 @@ def summarize(cohort: Cohort) -> CohortSummary:
         facts["Landmarks"] = f"{n - lost:,} frames tracked, {lost:,} not (NaN)"
         facts["Images"] = f"{int(frames['image'].notna().sum()):,} of {n:,} frames"
         coded = frames["pspi"].dropna()
-        facts[_scale("pspi", *PSPI_SCALE)] = (
+        facts[_scale("pspi")] = (
             f"{len(coded):,} frames labelled, mean {coded.mean():.3f}, {100 * (coded == 0).mean():.1f} % zero"
             if len(coded)
             else "no frame labelled"
         )
     else:
         facts["Frames"] = "not on disk as single files"
-    for column, ends in LABEL_SCALES.items():
+    for column in SEQUENCE_LABELS:
         known = sequences[column].dropna()
         if len(known):
-            facts[_scale(column, *ends)] = (
+            facts[_scale(column)] = (
                 f"{len(known):,} of {len(sequences):,} sequences labelled, mean {known.mean():.3f}"
             )
     kinds = cohort.findings["kind"].value_counts()
@@ -89,8 +89,8 @@ def findings_by_kind(cohort: Cohort) -> pd.DataFrame:
     return groups.agg(findings="size", example="first").reset_index()
 
 
-def _scale(label: str, low: int, high: int) -> str:
-    return f"{label.upper()}, {low}-{high}"
+def _scale(label: str) -> str:
+    return f"{label.upper()}, {SCALES[label].low}-{SCALES[label].high}"
 
 
 def _with_counts(table: pd.DataFrame, column: str) -> str:

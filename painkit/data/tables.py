@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
+from painkit.vocabulary.action_units import ACTION_UNITS
 
 __all__ = [
-    "ACTION_UNITS",
     "FINDING_COLUMNS",
-    "INNER_MOUTH_CORNERS",
-    "LABEL_SCALES",
-    "PSPI_SCALE",
     "Finding",
     "empty_frames",
     "findings_table",
-    "prkachin_solomon",
     "subjects_table",
     "unreadable",
 ]
-
-#: Action units coded in UNBC-McMaster; other readers add columns for further units.
-ACTION_UNITS = (4, 6, 7, 9, 10, 12, 15, 20, 25, 26, 27, 43, 50)
-
-#: Lowest and highest PSPI of a frame.
-PSPI_SCALE = (0, 16)
-#: Labels of a sequence: lowest and highest value. OPI is called OPR in the archive.
-LABEL_SCALES = {"vas": (0, 10), "opi": (0, 5), "aff": (0, 15), "sen": (0, 15)}
-
-#: Points of the 68-point iBUG scheme that the 66-point scheme of the archive lacks.
-INNER_MOUTH_CORNERS = (60, 64)
 
 FINDING_COLUMNS = ("kind", "subject", "sequence", "frame", "path", "message")
 
@@ -62,12 +45,6 @@ def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
             for name, column in zip(FINDING_COLUMNS, columns, strict=True)
         }
     )
-
-
-def prkachin_solomon(units: Mapping[str, Any] | pd.DataFrame) -> NDArray[np.float64]:
-    """PSPI of columns AU4 ... AU43 (Prkachin and Solomon 2008), NaN where a unit is not coded."""
-    au = {n: np.asarray(units[f"AU{n}"], dtype=float) for n in (4, 6, 7, 9, 10, 43)}
-    return np.asarray(au[4] + np.maximum(au[6], au[7]) + np.maximum(au[9], au[10]) + au[43])
 
 
 def subjects_table(ids: Iterable[str]) -> pd.DataFrame:

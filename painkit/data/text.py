@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from painkit.data.fixed_width import fixed_width_rows
 from painkit.errors import PainkitError
+from painkit.vocabulary.landmarks import N_LANDMARKS
 
 __all__ = [
     "parse_action_units",
@@ -32,7 +33,6 @@ _CHUNK = 8192
 LIMIT_PIXELS = 1e5
 #: A face whose chin and nose root are closer than this cannot have been tracked in pixels.
 FACE_PIXELS = 2
-N_POINTS = 66
 # float() alone would also take "1_0", "nan" and "infinity".
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -182,14 +182,14 @@ def parse_points(data: bytes, where: Where = None) -> NDArray[np.float32]:
     PainkitError
         Naming the line that is wrong: other shapes, other scales, anything that is not a finite number.
     """
-    expected = f"{N_POINTS} lines 'x y' in pixels"
+    expected = f"{N_LANDMARKS} lines 'x y' in pixels"
     rows = _rows(data, where)
     for line, values in rows:
         if len(values) != 2:
             raise PainkitError(
                 f"{len(values)} numbers in the line", where=where, line=line, expected=expected
             )
-    if len(rows) != N_POINTS:
+    if len(rows) != N_LANDMARKS:
         last = rows[-1][0] if rows else None
         raise PainkitError(f"holds {len(rows)} points", where=where, line=last, expected=expected)
     points = np.array([values for _, values in rows])
@@ -267,9 +267,9 @@ def stack_action_units(files: list[bytes]) -> list[dict[int, float]] | None:
 def stack_points(files: list[bytes]) -> NDArray[np.float32] | None:
     """Read many landmark files in one go: (len(files), 66, 2), or None if `parse_points` refuses any."""
     stack = stack_rows(files, 2)
-    if stack is None or not (stack[1] == N_POINTS).all():
+    if stack is None or not (stack[1] == N_LANDMARKS).all():
         return None
-    points: NDArray[np.float32] = stack[0].reshape(len(files), N_POINTS, 2)
+    points: NDArray[np.float32] = stack[0].reshape(len(files), N_LANDMARKS, 2)
     if len(files) and not (stack[0].min() > -LIMIT_PIXELS and stack[0].max() < LIMIT_PIXELS):
         return None
     return points if not len(files) or _large_enough(points) else None

@@ -27,17 +27,17 @@ from painkit.data.cohort import Cohort, content_digest
 from painkit.data.images import black_among
 from painkit.data.subjects import read_subjects
 from painkit.data.tables import (
-    ACTION_UNITS,
-    LABEL_SCALES,
     Finding,
     findings_table,
-    prkachin_solomon,
     unreadable,
 )
 from painkit.data.tree import Listing, existing_folder, list_files, listing_digest, undoubled
 from painkit.data.unbc_sequence import KINDS, SequenceData, read_sequence
 from painkit.errors import PainkitError
 from painkit.simulation.marker import simulation_notes
+from painkit.vocabulary.action_units import ACTION_UNITS
+from painkit.vocabulary.pain import pspi
+from painkit.vocabulary.scales import SCALES, Scale
 
 __all__ = ["SEQUENCE_NAME", "read_unbc"]
 
@@ -70,7 +70,7 @@ def read_unbc(
         Folder that holds ``Frame_Labels`` and, where the copy has them, ``Sequence_Labels``,
         ``AAM_landmarks``, ``Images``; optionally ``subjects.csv`` (subject, gender, age, complexion).
     cache : bool
-        Keep the parsed cohort in `painkit.data.cache.cache_folder` and open it from there next time.
+        Keep the parsed cohort in `painkit.files.cache_folder` and open it from there next time.
     progress : bool
         Show a progress bar when on a terminal.
     jobs : int
@@ -273,7 +273,7 @@ class _Reading:
         return assumed
 
     def _compare_pspi(self, frames: pd.DataFrame) -> None:
-        again = prkachin_solomon(frames)
+        again = pspi(frames)
         stored = frames["pspi"].to_numpy()
         for row in np.flatnonzero(np.abs(again - stored) > 1e-6).tolist():  # NaN, not coded, compares false
             message = f"PSPI is stored as {stored[row]:g}; the action units give {again[row]:g}"
@@ -284,7 +284,7 @@ class _Reading:
         table = frames.groupby(["subject", "sequence"], sort=False).size().rename("n_frames").reset_index()
         keys = list(zip(table["subject"], table["sequence"], strict=True))
         for kind, column in _LABELS.items():
-            table[column] = list(self._labels(kind, keys, *LABEL_SCALES[column]))
+            table[column] = list(self._labels(kind, keys, SCALES[column]))
         matches = [SEQUENCE_NAME.fullmatch(sequence) for _, sequence in keys]
         table["test"] = pd.array([int(m["test"]) if m else None for m in matches], dtype="Int64")
         table["movement"] = pd.Series(
@@ -294,7 +294,7 @@ class _Reading:
         table["side"] = pd.Series([sides[m["side"]] if m else None for m in matches], dtype="str")
         return table
 
-    def _labels(self, kind: str, keys: Iterable[tuple[str, str]], low: float, high: float) -> Iterator[float]:
+    def _labels(self, kind: str, keys: Iterable[tuple[str, str]], scale: Scale) -> Iterator[float]:
         files = {
             (subject, name): self.folders[kind] / place / name
             for (subject,), place in self._places(kind, "SUBJECT").items()
@@ -305,7 +305,7 @@ class _Reading:
             value = np.nan
             if path is not None:
                 try:
-                    value = text.parse_number(text.read_bytes(path), low, high, path)
+                    value = text.parse_number(text.read_bytes(path), scale.low, scale.high, path)
                 except PainkitError as error:
                     self.findings.append(unreadable(subject, sequence, None, str(path), error))
             elif kind in self.folders:

@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from painkit.data import text
-from painkit.data.tables import PSPI_SCALE, Finding, unreadable
+from painkit.data.tables import Finding, unreadable
 from painkit.data.tree import Entry
 from painkit.errors import PainkitError
+from painkit.vocabulary.scales import SCALES
 
 __all__ = ["KINDS", "SequenceData", "read_sequence"]
 
 #: What a frame has, and how the names of its files end.
 KINDS = {"PSPI": "_facs.txt", "FACS": "_facs.txt", "landmarks": "_aam.txt", "images": ".png"}
-
+_PSPI = SCALES["pspi"]
 
 #: kind -> frame number -> path and bytes
 Files = dict[str, dict[int, tuple[str, int]]]
@@ -184,11 +185,11 @@ def _note_absent(
 
 
 def _number(content: bytes, path: str) -> float:
-    return text.parse_number(content, *PSPI_SCALE, path)
+    return text.parse_number(content, _PSPI.low, _PSPI.high, path)
 
 
 def _numbers(contents: list[bytes]) -> NDArray[np.float64] | None:
-    return text.stack_numbers(contents, *PSPI_SCALE)
+    return text.stack_numbers(contents, _PSPI.low, _PSPI.high)
 
 
 def _units(contents: list[bytes]) -> list[dict[int, float]] | None:

@@ -14,7 +14,7 @@ from painkit.data.cohort import Cohort
 from painkit.data.crop_store import FrameStore
 from painkit.figures.faces import image_uri
 from painkit.figures.style import LEVEL_COLORS, QUALITATIVE, finish
-from painkit.metrics import level_0_5
+from painkit.vocabulary.pain import level_0_5
 
 __all__ = ["crops_by_level", "features_by_level", "intensity_trace", "level_errors"]
 

@@ -19,14 +19,10 @@ from painkit.metrics.regression import mae, mse, pcc, rmse
 from painkit.metrics.trivial import trivial_rows
 from painkit.metrics.views import AVERAGES, Average, applicable_metrics
 from painkit.metrics.weighted import wmae, wmse
-from painkit.vocabulary.pain import level_0_5, pspi, seven_levels
-from painkit.vocabulary.scales import SCALES, Scale, scale_of
 
 __all__ = [
     "AVERAGES",
-    "SCALES",
     "Average",
-    "Scale",
     "accuracy",
     "applicable_metrics",
     "auc_one_vs_rest",
@@ -37,18 +33,14 @@ __all__ = [
     "f1",
     "icc",
     "icc_of_ratings",
-    "level_0_5",
     "mae",
     "mean_defined",
     "mse",
     "pcc",
     "precision",
-    "pspi",
     "quadratic_kappa",
     "recall",
     "rmse",
-    "scale_of",
-    "seven_levels",
     "to_classes",
     "trivial_rows",
     "wmae",

@@ -38,8 +38,8 @@ def read_predictions(path: str | PathLike[str], scale: str | None = None) -> pd.
         or `.csv` / `.parquet` with columns subject, sequence, frame, y_true, y_pred and optional fold, y_std,
         target and p_0, p_1, ... (a score per class).
     scale : str, optional
-        Key of `painkit.metrics.SCALES` that y_true is on. Default: the target column; without one, "level"
-        where there are frames and "vas" where `frame` is empty.
+        Key of `painkit.vocabulary.scales.SCALES` that y_true is on. Default: the target column; without one,
+        "level" where there are frames and "vas" where `frame` is empty.
 
     Returns
     -------

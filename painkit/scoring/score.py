@@ -15,11 +15,12 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 from painkit.errors import PainkitError
 from painkit.evaluation.published import published, released
-from painkit.metrics import applicable_metrics, confusion, evaluate, scale_of, to_classes, trivial_rows
+from painkit.metrics import applicable_metrics, confusion, evaluate, to_classes, trivial_rows
 from painkit.metrics.bootstrap import check_bootstrap
 from painkit.metrics.views import Average
 from painkit.scoring.prediction_files import read_predictions
 from painkit.scoring.terminal_tables import section_tables
+from painkit.vocabulary.scales import scale_of
 
 __all__ = ["ScoreReport", "Section", "score"]
 
@@ -157,7 +158,7 @@ def score(
     paths : path or sequence of path
         See `painkit.scoring.prediction_files.read_predictions`.
     scale : str, optional
-        Key of `painkit.metrics.SCALES` that y_true is on, over the file's target column.
+        Key of `painkit.vocabulary.scales.SCALES` that y_true is on, over the file's target column.
     n_resamples, seed, level
         Of the intervals; see `painkit.metrics.evaluate`.
 

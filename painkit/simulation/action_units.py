@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from painkit.errors import PainkitError
 from painkit.simulation.anatomy import MEAN_POINTS, Person, project, resting_points, side
+from painkit.vocabulary.action_units import AUS
 
-__all__ = ["AUS", "DISPLACEMENT", "MAX_INTENSITY", "landmarks", "landmarks_3d", "moved_points"]
+__all__ = ["DISPLACEMENT", "MAX_INTENSITY", "landmarks", "landmarks_3d", "moved_points"]
 
 Array = NDArray[np.float64]
-AUS: Final = (1, 2, 4, 5, 6, 7, 9, 10, 12, 15, 17, 20, 25, 26, 43)
 MAX_INTENSITY: Final = 5.0
 
 # Pixels (x, y, z) at intensity 5 for points on the image's left half: +x is towards the midline, +y down.

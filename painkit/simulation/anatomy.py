@@ -8,17 +8,16 @@ without 60 and 64); the rest are skin, ear and skull points that only the drawin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from painkit.errors import PainkitError
+from painkit.vocabulary.landmarks import MIRROR, N_LANDMARKS
+from painkit.vocabulary.personal import AGES, COMPLEXIONS, GENDERS, Age, Complexion, Gender
 
 __all__ = [
-    "AGES",
-    "COMPLEXIONS",
-    "GENDERS",
     "IDENTITY_MODES",
     "MEAN_FACE",
     "NEUTRAL_POSE",
@@ -30,13 +29,6 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
-Gender = Literal["female", "male"]
-Age = Literal["young", "middle-aged", "elderly"]
-Complexion = Literal["pale-fair", "fair-olive", "olive-dark"]
-GENDERS: Final = get_args(Gender)
-AGES: Final = get_args(Age)
-COMPLEXIONS: Final = get_args(Complexion)
-
 ORIGIN: Final = (160.0, 112.0)  # where the point between the eyes is drawn when tx = ty = 0
 NEUTRAL_POSE: Final = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 N_MODES: Final = 16
@@ -62,13 +54,8 @@ _HALF = {
     92: (0, -60, 2), 93: (-26, -57, -6), 95: (0, -86, -38), 96: (-32, -79, -40), 98: (-54, -56, -44),
     100: (-60, -28, -46), 102: (-62, 4, -46), 104: (-60, 24, -44),
 }  # fmt: skip
-_JAW = [(i, 16 - i) for i in range(8)]
-_PAIRS = [
-    *_JAW, (17, 26), (18, 25), (19, 24), (20, 23), (21, 22), (31, 35), (32, 34), (36, 45), (37, 44), (38, 43),
-    (39, 42), (40, 47), (41, 46), (48, 54), (49, 53), (50, 52), (59, 55), (58, 56), (60, 62), (65, 63),
-    *[(i, i + 1) for i in (67, 69, 72, 74, 76, 78, 80, 82, 84, 86, 90, 93, 96, 98, 100, 102, 104)],
-]  # fmt: skip
-_MIRROR = dict(_PAIRS)
+_MIRROR = {i: int(MIRROR[i]) for i in _HALF if i < N_LANDMARKS and MIRROR[i] != i}
+_MIRROR |= {i: i + 1 for i in (67, 69, 72, 74, 76, 78, 80, 82, 84, 86, 90, 93, 96, 98, 100, 102, 104)}
 N_POINTS: Final = 106
 
 

@@ -13,18 +13,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from painkit.data.biovid import CLASSES, FPS, FRAMES_PER_VIDEO
 from painkit.files import write_atomically
-from painkit.simulation.anatomy import AGES, Person, draw_person
+from painkit.simulation.anatomy import Person, draw_person
 from painkit.simulation.causes import TRACE, stream
 from painkit.simulation.dynamics import draw_decoys, draw_pose, draw_style, grimace
-from painkit.simulation.portraits import EMOTIONS, units
+from painkit.simulation.portraits import MIXTURES, units
 from painkit.simulation.profiles import Size
 from painkit.simulation.render import render
 from painkit.simulation.writer import Task
+from painkit.vocabulary.classes import STIMULI
+from painkit.vocabulary.personal import AGES
 
 __all__ = ["biovid_tables", "biovid_tasks"]
 
+FPS: Final = 25
+FRAMES_PER_VIDEO: Final = 138
+"""A clip of part A lasts 5.5 s."""
 PEAK_PSPI: Final = (0.0, 0.8, 2.0, 5.0, 9.0)
 """Median PSPI at the peak of a clip of each class."""
 POSED: Final = ("happiness", "disgust", "pain")
@@ -44,7 +48,7 @@ def biovid_tables(size: Size, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     posed: list[tuple[str, str, str]] = []
     for number in range(size.clip_subjects):
         name = _subject(seed, number)[0]
-        for kind, label in enumerate(CLASSES):
+        for kind, label in enumerate(STIMULI):
             for i in range(size.clips):
                 samples.append(
                     (number + 1, name, kind, label, len(samples) + 1, f"{name}-{label}-{i + 1:03d}")
@@ -108,16 +112,16 @@ def _clip(path: Path, seed: int, number: int, sample: int, label: str, step: int
     envelope = np.clip(np.minimum((time - begin) / (apex - begin), 1 - (time - apex) / 60), 0, 1) ** 1.5
     moved, _ = draw_decoys(rng, style, FRAMES_PER_VIDEO)
     pose = draw_pose(rng, style, FRAMES_PER_VIDEO)
-    if label in CLASSES:
+    if label in STIMULI:
         depth = np.clip(
-            PEAK_PSPI[CLASSES.index(label)] * np.exp(0.35 * rng.standard_normal()) * envelope, 0, 15
+            PEAK_PSPI[STIMULI.index(label)] * np.exp(0.35 * rng.standard_normal()) * envelope, 0, 15
         )
         pspi = np.round(depth).astype(int)
         shown = grimace(rng, style, pspi, depth, np.minimum(depth, TRACE))[1]
     else:
         moved = moved * 0.2
         play = np.exp(0.2 * rng.standard_normal(15))
-        shown = np.clip(np.outer(envelope**0.5, units(EMOTIONS[label], rng.uniform(0.75, 1.2)) * play), 0, 5)
+        shown = np.clip(np.outer(envelope**0.5, units(MIXTURES[label], rng.uniform(0.75, 1.2)) * play), 0, 5)
     shown = gaussian_filter1d(np.maximum(shown, moved), 0.7, axis=0).clip(0, 5)
     frames = [render(person, a, p) for a, p in zip(shown[::step], pose[::step], strict=True)]
     _encode(path, frames, Fraction(FPS, step))

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import norm
 
-from painkit.data.tables import LABEL_SCALES
 from painkit.simulation.facts import Facts, SubjectFacts, facts
+from painkit.vocabulary.scales import SCALES
 
 __all__ = [
     "AGE_EFFECT",
@@ -279,4 +279,4 @@ def _report(
     table["opi"] = to_histogram(table["rating"].to_numpy(), known.opi_histogram)
     for column, name in ((2, "aff"), (3, "sen")):  # verbal scales
         score = np.round(1.5 * table["vas"] + noise[:, column])
-        table[name] = np.clip(score, *LABEL_SCALES[name]).astype(int)
+        table[name] = np.clip(score, SCALES[name].low, SCALES[name].high).astype(int)

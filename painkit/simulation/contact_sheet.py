@@ -11,20 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from painkit.files import write_atomically
-from painkit.simulation.action_units import AUS
-from painkit.simulation.anatomy import AGES, COMPLEXIONS, GENDERS, NEUTRAL_POSE, Person, draw_person
-from painkit.simulation.portraits import EMOTIONS, units
+from painkit.simulation.anatomy import NEUTRAL_POSE, Person, draw_person
+from painkit.simulation.portraits import MIXTURES, units
 from painkit.simulation.render import render
+from painkit.vocabulary.action_units import AUS, UNIT_NAMES
+from painkit.vocabulary.personal import AGES, COMPLEXIONS, GENDERS
 
 __all__ = ["contact_sheet"]
 
-_NAMES = {
-    1: "inner brow raiser", 2: "outer brow raiser", 4: "brow lowerer", 5: "upper lid raiser",
-    6: "cheek raiser",
-    7: "lid tightener", 9: "nose wrinkler", 10: "upper lip raiser", 12: "lip corner puller",
-    15: "corner depressor",
-    17: "chin raiser", 20: "lip stretcher", 25: "lips part", 26: "jaw drop", 43: "eyes closed",
-}  # fmt: skip
 _CROP = np.s_[4:234, 55:265]
 _LABEL = 22
 
@@ -64,7 +58,7 @@ def contact_sheet(path: str | PathLike[str], seed: int = 0) -> Path:
         return np.hstack([_tile(render(p, units(au), pose)[_CROP], text) for p, au, text in people])
 
     woman = draw_person(rng, gender="female", age="young", complexion="fair-olive")
-    singles = [(woman, {au: 5.0}, f"AU{au} {_NAMES[au]}") for au in AUS]
+    singles = [(woman, {au: 5.0}, f"AU{au} {UNIT_NAMES[au]}") for au in AUS]
     pairs = [(woman, {4: 5.0, 43: 5.0}, "AU4 + AU43"), (woman, {6: 5.0, 12: 5.0}, "AU6 + AU12")]
     faces = [(woman, {}, "neutral"), *singles]
     rows = [row(faces[i : i + 6]) for i in (0, 6)] + [row([*faces[12:], *pairs])]
@@ -76,7 +70,7 @@ def contact_sheet(path: str | PathLike[str], seed: int = 0) -> Path:
         draw_person(rng, gender="male", age="young", complexion="pale-fair"),
     ]
     shown = ("neutral", "pain", "happiness", "disgust")
-    looks = [(p, EMOTIONS[name], name) for p in casts for name in shown]
+    looks = [(p, MIXTURES[name], name) for p in casts for name in shown]
     parts += [_heading("Simulated expressions", width), row(looks[:6]), row(looks[6:])]
     parts.append(_heading("Simulated people: age by complexion by gender", width))
     for complexion in COMPLEXIONS:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from painkit.simulation.action_units import AUS
 from painkit.simulation.anatomy import Person, draw_person
 from painkit.simulation.causes import Latents, stream
+from painkit.vocabulary.action_units import AUS
 
 __all__ = [
     "CODED",

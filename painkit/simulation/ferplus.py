@@ -13,15 +13,13 @@ from painkit.files import write_atomically
 from painkit.simulation.anatomy import Person, draw_person
 from painkit.simulation.causes import stream
 from painkit.simulation.dynamics import draw_pose
-from painkit.simulation.portraits import EMOTIONS, square_face, units
+from painkit.simulation.portraits import MIXTURES, square_face, units
 from painkit.simulation.profiles import Size
 from painkit.simulation.writer import Task
+from painkit.vocabulary.classes import EMOTIONS, VOTES
 
 __all__ = ["ferplus_tasks"]
 
-VOTED: Final = (
-    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"
-)  # fmt: skip
 FER2013_CODE: Final = dict(
     zip(("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"), range(7), strict=True)
 )
@@ -43,7 +41,7 @@ def _write(folder: Path, count: int, seed: int) -> None:
     if votes.is_file():  # written last
         return
     old = ["emotion,pixels,Usage"]
-    new = ["Usage,Image name," + ",".join(VOTED)]
+    new = ["Usage,Image name," + ",".join(VOTES)]
     named = 0
     for i in range(count):
         rng = stream(seed, 21, i)
@@ -53,7 +51,7 @@ def _write(folder: Path, count: int, seed: int) -> None:
         if i == 40 or rng.random() < NO_FACE:
             pixels, vote, code, name = _empty(rng), [0] * 9 + [10], 6, ""
         else:
-            emotion = VOTED[int(rng.choice(8, p=SHARES))]
+            emotion = EMOTIONS[int(rng.choice(8, p=SHARES))]
             person = draw_person(stream(seed, 25, i // FACES_EACH))
             pixels, vote = _face(rng, person, emotion)
             code, name = FER2013_CODE.get(emotion, 6), f"fer{named:07d}.png"
@@ -77,13 +75,13 @@ def _grey(values: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 def _face(rng: np.random.Generator, person: Person, emotion: str) -> tuple[NDArray[np.uint8], list[int]]:
     strength = rng.uniform(0.45, 1.15)
-    aus = units(EMOTIONS[emotion], strength) * np.exp(0.15 * rng.standard_normal(15))
+    aus = units(MIXTURES[emotion], strength) * np.exp(0.15 * rng.standard_normal(15))
     pose = draw_pose(rng, {"move": 1.8}, 8)[-1]
     grey = square_face(person, np.clip(aus, 0, 5), pose, 48)
     changed = grey * rng.uniform(0.75, 1.15) + rng.normal(0, 10) + 4 * rng.standard_normal(grey.shape)
     # Weak expressions divide the raters between this emotion, none, and any other.
     chance = np.full(9, 0.012)
-    chance[VOTED.index(emotion)] += 0.35 + 0.6 * strength
+    chance[EMOTIONS.index(emotion)] += 0.35 + 0.6 * strength
     chance[0] += 0.45 * max(1 - strength, 0)
     vote = rng.multinomial(10, chance / chance.sum())
     return _grey(changed), [*vote.tolist(), 0]

@@ -10,7 +10,7 @@ import numpy as np
 from painkit.simulation.anatomy import draw_person
 from painkit.simulation.causes import stream
 from painkit.simulation.dynamics import draw_pose
-from painkit.simulation.portraits import EMOTIONS, face_crop, units
+from painkit.simulation.portraits import MIXTURES, face_crop, units
 from painkit.simulation.profiles import Size
 from painkit.simulation.writer import Task, fill_folder, write_png
 
@@ -29,9 +29,9 @@ def identity_tasks(root: Path, size: Size, seed: int) -> list[Task]:
 def _pictures(folder: Path, *, seed: int, number: int, count: int) -> None:
     rng = stream(seed, 20, number)
     person = draw_person(rng)
-    names = [name for name in EMOTIONS if name != "pain"]
+    names = [name for name in MIXTURES if name != "pain"]
     for i in range(count):
-        aus = units(EMOTIONS[str(rng.choice(names))], rng.uniform(0.1, 0.8))
+        aus = units(MIXTURES[str(rng.choice(names))], rng.uniform(0.1, 0.8))
         pose = draw_pose(rng, {"move": 1.6}, 8)[-1]
         crop = face_crop(person, aus, pose).astype(float)
         crop = crop * rng.uniform(0.8, 1.15) + rng.normal(0, 6) + 3 * rng.standard_normal(crop.shape)

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from painkit.simulation.anatomy import Age, Complexion, Person
+from painkit.simulation.anatomy import Person
+from painkit.vocabulary.personal import Age, Complexion
 
 __all__ = ["Look", "look_of"]
 

@@ -1,4 +1,4 @@
-"""What the sets beside the archive share: emotions as mixtures of action units, and crops of drawn faces."""
+"""What the sets beside the archive share: expressions as mixtures of action units, crops of drawn faces."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from painkit.simulation.action_units import AUS, landmarks
+from painkit.faces.alignment import ALIGNED_SIZE, five_points, similarity_transform
+from painkit.simulation.action_units import landmarks
 from painkit.simulation.anatomy import Person
 from painkit.simulation.render import render
+from painkit.vocabulary.action_units import AUS
 
-__all__ = ["CROP_POINTS", "CROP_SIZE", "EMOTIONS", "crop_matrix", "face_crop", "square_face", "units"]
+__all__ = ["MIXTURES", "face_crop", "square_face", "units"]
 
-EMOTIONS: Final[Mapping[str, Mapping[int, float]]] = {
+MIXTURES: Final[Mapping[str, Mapping[int, float]]] = {
     "neutral": {},
     "happiness": {6: 3, 12: 4, 25: 2.5},
     "surprise": {1: 4, 2: 4, 5: 3.5, 25: 3, 26: 3.5},
@@ -28,18 +30,6 @@ EMOTIONS: Final[Mapping[str, Mapping[int, float]]] = {
 }
 """Typical intensities 0-5 of the units of an expression at full strength: after Ekman, Friesen and Hager
 (2002), for pain after Prkachin and Solomon (2008)."""
-CROP_SIZE: Final = (112, 96)
-"""Height and width of the aligned crop of Wen et al. (2016)."""
-CROP_POINTS: Final = np.array(
-    [
-        (30.2946, 51.6963),
-        (65.5318, 51.5014),
-        (48.0252, 71.7366),
-        (33.5493, 92.3655),
-        (62.7299, 92.2041),
-    ]
-)
-"""Where that crop has the eyes, the tip of the nose and the corners of the mouth (x, y)."""
 
 
 def units(mixture: Mapping[int, float], strength: float = 1.0) -> NDArray[np.float64]:
@@ -47,21 +37,13 @@ def units(mixture: Mapping[int, float], strength: float = 1.0) -> NDArray[np.flo
     return np.clip([strength * mixture.get(au, 0.0) for au in AUS], 0, 5)
 
 
-def crop_matrix(points: ArrayLike) -> NDArray[np.float64]:
-    """Similarity (2, 3) that takes a face with landmarks (66, 2) to the aligned crop, by least squares."""
-    p = np.asarray(points, float)
-    five = np.stack([p[36:42].mean(0), p[42:48].mean(0), p[30], p[48], p[54]])
-    x, y, one, zero = five[:, 0], five[:, 1], np.ones(5), np.zeros(5)
-    rows = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
-    (a, b, tx, ty), *_ = np.linalg.lstsq(rows, CROP_POINTS.T.ravel(), rcond=None)
-    return np.array([[a, -b, tx], [b, a, ty]])
-
-
 def face_crop(person: Person, aus: ArrayLike, pose: ArrayLike) -> NDArray[np.uint8]:
     """Draw a face and align it: (112, 96, 3) uint8 RGB."""
     points = landmarks(person, np.atleast_2d(aus), np.atleast_2d(pose))[0]
     image = render(person, aus, pose)
-    crop = cv2.warpAffine(image, crop_matrix(points), CROP_SIZE[::-1], borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.warpAffine(
+        image, similarity_transform(five_points(points)), ALIGNED_SIZE[::-1], borderMode=cv2.BORDER_REPLICATE
+    )
     return np.asarray(crop, np.uint8)
 
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from painkit.data.cache import cache_folder
 from painkit.errors import PainkitError
+from painkit.files import cache_folder
 
 __all__ = ["IMAGES", "PROFILES", "THIN", "VERSION", "Settings", "Size", "default_root"]
 
@@ -105,7 +105,7 @@ def default_root(profile: str = "demo", images: str = "thin", seed: int = 0, sho
     Returns
     -------
     Path
-        Below `painkit.data.cache.cache_folder`.
+        Below `painkit.files.cache_folder`.
     """
     Settings(profile, images, seed, shortcut)
     return cache_folder() / "simulated" / f"v{VERSION}-{profile}-{images}-seed{seed}-shortcut{shortcut:g}"

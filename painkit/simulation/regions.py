@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import RBFInterpolator
 
 from painkit.errors import PainkitError
-from painkit.simulation.action_units import AUS
 from painkit.simulation.anatomy import MEAN_FACE
+from painkit.vocabulary.action_units import AUS
 
 __all__ = ["AU_REGIONS", "SHORTCUT_REGION", "region_mask"]
 

@@ -16,7 +16,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial.distance import cdist
 
 from painkit.errors import PainkitError
-from painkit.simulation.action_units import AUS, MAX_INTENSITY, moved_points
+from painkit.simulation.action_units import MAX_INTENSITY, moved_points
 from painkit.simulation.anatomy import Person, project, resting_points
 from painkit.simulation.brush import Canvas
 from painkit.simulation.look import look_of
@@ -26,6 +26,7 @@ from painkit.simulation.render_furrows import paint_furrows, unit_furrows
 from painkit.simulation.render_hair import hair_pins
 from painkit.simulation.render_head import TEXTURE_ORIGIN, TEXTURE_SCALE, paint_head
 from painkit.simulation.render_scene import MARGIN, paint_torso, paint_wall
+from painkit.vocabulary.action_units import AUS
 
 __all__ = ["Renderer", "render"]
 

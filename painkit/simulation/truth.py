@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from painkit.faces.alignment import ALIGNED_SIZE, apply_transform, five_points, similarity_transform
 from painkit.files import write_atomically
 from painkit.simulation import causes
-from painkit.simulation.action_units import AUS, DISPLACEMENT, landmarks
+from painkit.simulation.action_units import DISPLACEMENT, landmarks
 from painkit.simulation.anatomy import MEAN_FACE, NEUTRAL_POSE, Person, project
 from painkit.simulation.dynamics import person_of
 from painkit.simulation.labels import Labels
-from painkit.simulation.portraits import CROP_SIZE, crop_matrix
 from painkit.simulation.regions import SHORTCUT_REGION, region_mask
 from painkit.simulation.writer import Task, fill_folder, write_png
+from painkit.vocabulary.action_units import AUS
 
 __all__ = ["frame_truth", "landmark_truth", "region_tasks", "write_truth"]
 
@@ -150,9 +151,8 @@ def _regions(folder: Path, *, person: Person | None) -> None:
         image = project(MEAN_FACE[None], pose)[0]
     else:
         image = landmarks(person, np.zeros((1, len(AUS))), pose)[0]
-    matrix = crop_matrix(image)
-    crop = image @ matrix[:, :2].T + matrix[:, 2]
+    crop = apply_transform(similarity_transform(five_points(image)), image)
     for au in AUS:
-        for kind, points, size in (("image", image, (240, 320)), ("crop", crop, CROP_SIZE)):
+        for kind, points, size in (("image", image, (240, 320)), ("crop", crop, ALIGNED_SIZE)):
             mask = region_mask(au, points, size)
             write_png(folder / f"{kind}_AU{au:02d}.png", mask.astype(np.uint8) * np.uint8(255))

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EYES", "FROM_68", "GROUPS", "LINES", "MIRROR", "N_LANDMARKS", "landmark_name"]
+__all__ = ["EYES", "FROM_68", "GROUPS", "LINES", "MIRROR", "N_LANDMARKS", "REGIONS", "landmark_name"]
 
 N_LANDMARKS: Final = 66
 
@@ -31,6 +31,15 @@ GROUPS: Final[dict[str, tuple[int, ...]]] = {
 }
 
 EYES: Final = (GROUPS["left eye"], GROUPS["right eye"])
+
+#: Landmarks of the regions that people speak of.
+REGIONS: Final[dict[str, tuple[int, ...]]] = {
+    "brows": GROUPS["left brow"] + GROUPS["right brow"],
+    "eyes": GROUPS["left eye"] + GROUPS["right eye"],
+    "nose": GROUPS["nose bridge"] + GROUPS["nostrils"],
+    "mouth": GROUPS["outer lips"] + GROUPS["inner lips"],
+    "jaw": GROUPS["jaw"],
+}
 
 #: Polylines that draw a face; the inner lips run from mouth corner to mouth corner.
 LINES: Final[tuple[tuple[int, ...], ...]] = (

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from painkit.errors import PainkitError
+from painkit.vocabulary.classes import EMOTIONS, EXPRESSIONS, STIMULI
 
-__all__ = ["SCALES", "Scale", "scale_of"]
+__all__ = ["SCALES", "SEQUENCE_LABELS", "Scale", "scale_of"]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A closed range of integer labels.
+    """A closed range of integer labels, or numbered classes.
 
     Attributes
     ----------
@@ -21,12 +22,18 @@ class Scale:
         As printed beside every number.
     low, high : int
         Ends of the range of the label (an estimate may lie outside).
+    classes : tuple of str
+        Names of `low` to `high`, where these are classes.
+    ordered : bool
+        Whether a larger number means more; distances between classes without an order mean nothing.
     """
 
     key: str
     label: str
     low: int
     high: int
+    classes: tuple[str, ...] = ()
+    ordered: bool = True
 
 
 SCALES = {
@@ -40,8 +47,15 @@ SCALES = {
         Scale("opi", "OPI 0-5", 0, 5),
         Scale("aff", "AFF 0-15", 0, 15),
         Scale("sen", "SEN 0-15", 0, 15),
+        Scale("stimulus", "stimulus BL1-PA4", 0, 4, STIMULI),
+        Scale("pain", "pain 0-1", 0, 1, ("no pain", "pain")),
+        Scale("emotion", "emotion", 0, 7, EMOTIONS, ordered=False),
+        Scale("expression", "expression", 0, 2, EXPRESSIONS, ordered=False),
     )
 }
+
+#: Labels that a sequence has as a whole. OPI is called OPR in the archive.
+SEQUENCE_LABELS = ("vas", "opi", "aff", "sen")
 
 
 def scale_of(key: str) -> Scale:

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from archive_files import OTHER, OTHER_SEQUENCE, SEQUENCE, SUBJECT
 
-from painkit.data import cache, load, text, unbc
+from painkit.data import load, text, unbc
+from painkit.files import cache_folder
 
 
 def read(archive):
@@ -110,13 +111,13 @@ def test_no_pickle_on_disk(archive, private_cache):
 
 
 def test_cache_folder(monkeypatch, tmp_path):
-    assert str(cache.cache_folder()) == os.environ["PAINKIT_CACHE"]
+    assert str(cache_folder()) == os.environ["PAINKIT_CACHE"]
     monkeypatch.delenv("PAINKIT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.cache_folder() == tmp_path / "painkit"
+    assert cache_folder() == tmp_path / "painkit"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache.cache_folder() == tmp_path / ".cache" / "painkit"
+    assert cache_folder() == tmp_path / ".cache" / "painkit"
 
 
 def test_content_decides_the_fingerprint_not_the_place(archive, tmp_path):

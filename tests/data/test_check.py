@@ -20,8 +20,8 @@ from painkit.data import READERS, load
 from painkit.data.check import check
 from painkit.data.identities import read_identities
 from painkit.data.manifests import manifest, manifest_folder, manifests, read_manifest
-from painkit.data.tables import LABEL_SCALES, PSPI_SCALE
 from painkit.errors import PainkitError
+from painkit.vocabulary.scales import SCALES, SEQUENCE_LABELS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -34,8 +34,9 @@ def test_a_card_for_everything_the_papers_use():
     }  # fmt: skip
     unbc = manifest("unbc")
     assert unbc.counts == {"subjects": 25, "sequences": 200, "frames": 48_398, "black frames": 7}
-    for column, ends in {"pspi": PSPI_SCALE, **LABEL_SCALES}.items():
-        assert (unbc.scales[column].low, unbc.scales[column].high) == ends
+    for column in ("pspi", *SEQUENCE_LABELS):
+        told, meant = unbc.scales[column], SCALES[column]
+        assert (told.low, told.high) == (meant.low, meant.high)
 
 
 def test_counts_agree_with_the_specification(shared):

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from archive_files import OTHER, OTHER_SEQUENCE, SEQUENCE, SUBJECT
 
-from painkit.data import PERSONAL_FEATURES, load
+from painkit.data import load
 from painkit.errors import PainkitError
+from painkit.vocabulary.personal import PERSONAL_FEATURES
 
 
 @pytest.fixture

@@ -13,12 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from clip_files import number_of, write_clip
-from face_images import DrawnFaces
+from face_images import DrawnFaces, drawn_faces
 
 from painkit.data.cohort import Cohort
 from painkit.data.crop_store import clip_store, cohort_store
 from painkit.data.video import clip_frames
 from painkit.faces.crops import FaceCrop
+
+
+@pytest.fixture(scope="module")
+def faces() -> DrawnFaces:
+    return drawn_faces(1, 6)
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ KILLED = """
     import os, signal, sys
     sys.path.insert(0, {here!r})
     import painkit.data.crop_store as frames
-    from test_frames import landmarks_at, noise_image
+    from test_crop_store import landmarks_at, noise_image
     import numpy as np
 
     frames._CHUNK = 8
@@ -200,7 +200,7 @@ PEAK = """
     sys.path.insert(0, {here!r})
     import numpy as np
     from painkit.data.crop_store import build_frame_store
-    from test_frames import landmarks_at, noise_image
+    from test_crop_store import landmarks_at, noise_image
 
     n, image = int(sys.argv[2]), noise_image(0)
     points = np.broadcast_to(landmarks_at(40, 30), (n, 66, 2))

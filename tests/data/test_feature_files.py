@@ -109,6 +109,13 @@ def test_surest_of_several_faces_and_order(tmp_path):
     assert cohort.findings["kind"].tolist() == ["duplicate"]
 
 
+def test_a_unit_off_its_scale_is_told_with_its_line(tmp_path):
+    path = tmp_path / "strong.csv"
+    path.write_text(table(OPENFACE, [(1, 0, 0, 0.9, 0, 7, *[0] * 5), (2, 0, 0, 0.9, 1, 5.5, *[0] * 5)]))
+    with pytest.raises(PainkitError, match=r"strong\.csv, line 3: AU04_r is 5\.5 \(expected .* 0 to 5\)"):
+        load("openface", path)
+
+
 @pytest.mark.parametrize("tool", ["openface", "pyfeat"])
 def test_folders_of_one_name_are_not_one_subject(tmp_path, tool):
     for name in ("p1/s1/a", "p2/s1/b", "p3/c", "d"):

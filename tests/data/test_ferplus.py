@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from painkit.data import load
-from painkit.data.ferplus import EMOTIONS, VOTES
 from painkit.errors import PainkitError
+from painkit.vocabulary.classes import EMOTIONS, VOTES
 
 HEADER = "Usage,Image name," + ",".join(VOTES) + "\n"
 

@@ -15,7 +15,7 @@ from archive_files import OTHER, OTHER_SEQUENCE, SEQUENCE, SUBJECT, face, points
 
 from painkit.data import load
 from painkit.errors import PainkitError
-from painkit.simulation import simulate
+from painkit.simulation.simulation import simulate
 
 
 def read(archive, **options):

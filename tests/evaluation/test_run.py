@@ -26,8 +26,8 @@ from painkit.evaluation import (
     run,
     subject_k_fold,
 )
-from painkit.metrics import level_0_5
 from painkit.models.sequences.deepfacelift import DeepFaceLIFT
+from painkit.vocabulary.pain import level_0_5
 
 LOSO = leave_one_subject_out()
 

@@ -26,8 +26,9 @@ from painkit.faces.alignment import (
 )
 from painkit.faces.crops import FaceCrop
 from painkit.faces.detector import detect_face, points_from_box
-from painkit.simulation.action_units import AUS, landmarks
+from painkit.simulation.action_units import landmarks
 from painkit.simulation.anatomy import draw_person
+from painkit.vocabulary.action_units import AUS
 
 
 def similarity(angle: float, scale: float, x: float, y: float) -> NDArray[np.float64]:

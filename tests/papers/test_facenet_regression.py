@@ -20,7 +20,7 @@ from painkit.evaluation import Results, Run, Study, subject_k_fold
 from painkit.evaluation.keys import describe
 from painkit.evaluation.published import published
 from painkit.evaluation.tables import side_by_side
-from painkit.metrics import evaluate, level_0_5
+from painkit.metrics import evaluate
 from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.crops.verification import FaceVerification
 from painkit.models.nets.face_net import FaceBackbone, to_input
@@ -37,6 +37,7 @@ from painkit.papers.facenet_regression import (
 )
 from painkit.papers.pretraining import identity_store, pretrain
 from painkit.scoring.prediction_files import read_predictions
+from painkit.vocabulary.pain import level_0_5
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What every paper promises: its published rows are run or said why not, its questions name rows that exist."""
+"""What every paper promises: its published rows are run or said why not, its questions name existing rows."""
 
 from __future__ import annotations
 

@@ -29,16 +29,16 @@ from painkit.data import load
 from painkit.data.check import check
 from painkit.data.identities import read_identities
 from painkit.errors import PainkitError
-from painkit.simulation import default_root, simulate, simulate_labels
-from painkit.simulation.action_units import AUS, landmarks
+from painkit.simulation.action_units import landmarks
 from painkit.simulation.causes import TRACE
 from painkit.simulation.dynamics import CODED, NOISE_SD, draw_signals, person_of
 from painkit.simulation.identities import identity_tasks
-from painkit.simulation.portraits import CROP_POINTS, crop_matrix
-from painkit.simulation.profiles import PROFILES
+from painkit.simulation.labels import simulate_labels
+from painkit.simulation.profiles import PROFILES, default_root
 from painkit.simulation.regions import SHORTCUT_REGION
-from painkit.simulation.simulation import _sequences
+from painkit.simulation.simulation import _sequences, simulate
 from painkit.simulation.writer import fill_folder, write_sequence
+from painkit.vocabulary.action_units import AUS
 from painkit.vocabulary.pain import level_0_5
 
 NAME = re.compile(r"^[a-z]{2}\d{3}t[12](aa|ae|af|ai)(aff|unaff)$")
@@ -233,7 +233,7 @@ def test_same_bytes_whatever_the_number_and_order_of_jobs(tree, plain, tmp_path)
 def test_a_killed_run_is_completed(tmp_path, plain):
     part = tmp_path / "part"
     call = f"simulate({str(part)!r}, profile='smoke', images='none')"
-    code = f"from painkit.simulation import simulate; {call}"
+    code = f"from painkit.simulation.simulation import simulate; {call}"
     run = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
     while not (part / "AAM_landmarks").is_dir() and time.monotonic() < deadline:
@@ -264,7 +264,7 @@ def test_refuses_a_folder_that_holds_anything_else(tmp_path, tree):
 
 def test_two_processes_share_the_work_of_one(tmp_path, plain):
     call = f"simulate({str(tmp_path / 'cache')!r}, profile='smoke', images='none', progress=False)"
-    code = f"from painkit.simulation import simulate; {call}"
+    code = f"from painkit.simulation.simulation import simulate; {call}"
     runs = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [run.wait() for run in runs] == [0, 0]
     assert digest(tmp_path / "cache") == plain
@@ -349,16 +349,6 @@ def test_truth_tells_causes(tree):
     causes = json.loads((truth / "causes.json").read_text())
     spread = {k: max(v.values()) - min(v.values()) for k, v in causes.items() if k.endswith("_effect")}
     assert max(spread, key=spread.get) == "age_effect"
-
-
-def test_crop_puts_five_points_where_a_similarity_of_the_template_says():
-    turn = np.array([[0.8, -0.6], [0.6, 0.8]])
-    face = np.zeros((66, 2))
-    five = (CROP_POINTS - (3, 4)) @ turn.T * 1.7
-    for rows, point in zip((range(36, 42), range(42, 48), [30], [48], [54]), five, strict=True):
-        face[list(rows)] = point
-    matrix = crop_matrix(face)
-    np.testing.assert_allclose(five @ matrix[:, :2].T + matrix[:, 2], CROP_POINTS, atol=1e-9)
 
 
 def test_sets_beside_the_archive(tree):

@@ -5,11 +5,8 @@ import numpy as np
 import pytest
 
 from painkit.errors import PainkitError
-from painkit.simulation.action_units import AUS, DISPLACEMENT, landmarks, landmarks_3d
+from painkit.simulation.action_units import DISPLACEMENT, landmarks, landmarks_3d
 from painkit.simulation.anatomy import (
-    AGES,
-    COMPLEXIONS,
-    GENDERS,
     IDENTITY_MODES,
     MEAN_FACE,
     NEUTRAL_POSE,
@@ -18,9 +15,11 @@ from painkit.simulation.anatomy import (
     project,
 )
 from painkit.simulation.contact_sheet import contact_sheet
-from painkit.simulation.portraits import EMOTIONS, units
+from painkit.simulation.portraits import MIXTURES, units
 from painkit.simulation.regions import AU_REGIONS, SHORTCUT_REGION, region_mask
 from painkit.simulation.render import Renderer, render
+from painkit.vocabulary.action_units import AUS
+from painkit.vocabulary.personal import AGES, COMPLEXIONS, GENDERS
 
 POSE = np.array(NEUTRAL_POSE)
 MIRROR_66 = np.concatenate(
@@ -172,19 +171,19 @@ def test_traits_are_drawn_evenly():
 
 def test_rendering_is_reproducible(people):
     pose = np.array([0.1, -0.05, 0.04, 6, -3, 1.02])
-    first = Renderer(people[1]).frame(units(EMOTIONS["pain"]), pose)
-    again = Renderer(people[1]).frame(units(EMOTIONS["pain"]), pose)
+    first = Renderer(people[1]).frame(units(MIXTURES["pain"]), pose)
+    again = Renderer(people[1]).frame(units(MIXTURES["pain"]), pose)
     assert first.shape == (240, 320, 3)
     assert first.dtype == np.uint8
     np.testing.assert_array_equal(first, again)
-    np.testing.assert_array_equal(first, render(people[1], units(EMOTIONS["pain"]), pose))
+    np.testing.assert_array_equal(first, render(people[1], units(MIXTURES["pain"]), pose))
     assert render(people[1], units({}), POSE, size=(48, 64)).shape == (48, 64, 3)
 
 
 def test_frames_do_not_depend_on_what_was_drawn_before(renderers):
     renderer = renderers[0]
     neutral = renderer.frame(units({}), POSE)
-    renderer.frame(units(EMOTIONS["pain"]), np.array([0.3, 0.2, 0.1, 20, 9, 1.1]), shortcut=True)
+    renderer.frame(units(MIXTURES["pain"]), np.array([0.3, 0.2, 0.1, 20, 9, 1.1]), shortcut=True)
     np.testing.assert_array_equal(renderer.frame(units({}), POSE), neutral)
 
 
@@ -262,7 +261,7 @@ def test_closed_eyes_hide_the_iris_and_open_mouth_shows_dark(renderers, people):
 def test_expressions_differ_more_than_heads_wobble(renderers):
     """Neutral, pain, smile and disgust can be told apart by template matching across people's own frames."""
     rng = np.random.default_rng(0)
-    expressions = [EMOTIONS[name] for name in ("neutral", "pain", "happiness", "disgust")]
+    expressions = [MIXTURES[name] for name in ("neutral", "pain", "happiness", "disgust")]
     for renderer in renderers:
         templates = [renderer.frame(units(e), POSE).astype(float)[60:215, 100:220] for e in expressions]
         for k, expression in enumerate(expressions):
@@ -308,7 +307,7 @@ def test_shortcut_mark_changes_its_region_only(renderers):
 
 def test_extreme_pose_still_gives_a_picture(renderers):
     for pose in ((1.2, 0.9, 0.8, 150, 120, 1.5), (-1.2, -0.9, -0.8, -150, -110, 0.5), (0, 0, 0, 400, 0, 1)):
-        image = renderers[0].frame(units(EMOTIONS["pain"]), np.array(pose, dtype=float))
+        image = renderers[0].frame(units(MIXTURES["pain"]), np.array(pose, dtype=float))
         assert image.shape == (240, 320, 3)
 
 

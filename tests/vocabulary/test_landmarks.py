@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from painkit.data.tables import INNER_MOUTH_CORNERS
 from painkit.vocabulary.landmarks import FROM_68, GROUPS, LINES, MIRROR, landmark_name
 
 
@@ -42,8 +41,3 @@ def test_name_of_a_landmark_outside_the_scheme_is_refused():
     assert landmark_name(48) == "outer lips 1"
     with pytest.raises(IndexError, match=r"66 is not in 0\.\.65"):
         landmark_name(66)
-
-
-def test_readers_leave_out_the_same_two_points():
-    # The layers of data and faces do not know each other; this is where they are held together.
-    assert FROM_68.tolist() == [index for index in range(68) if index not in INNER_MOUTH_CORNERS]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from painkit.errors import PainkitError
-from painkit.metrics import level_0_5, pspi, seven_levels
+from painkit.vocabulary.pain import level_0_5, pspi, seven_levels
 
 
 def test_pspi_is_the_sum_of_its_four_parts_for_every_combination_of_units():

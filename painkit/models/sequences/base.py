@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from painkit.errors import PainkitError
 from painkit.models.sequences.standardize import LandmarkStandardizer
+from painkit.vocabulary.personal import PERSONAL_COLUMNS
 
 if TYPE_CHECKING:
     from painkit.data.cohort import SequenceSample
 
 __all__ = [
-    "PERSONAL_COLUMNS",
     "TARGETS",
     "Labels",
     "check_labels",
@@ -29,7 +29,6 @@ __all__ = [
 ]
 
 TARGETS = ("vas", "opi")
-PERSONAL_COLUMNS = {"complexion": range(3), "age": range(3, 6), "gender": range(6, 8)}
 
 
 @dataclass(frozen=True)
