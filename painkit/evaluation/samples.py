@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
 from painkit.vocabulary.pain import level_0_5, seven_levels
+from painkit.vocabulary.scales import SCALES
 
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort
@@ -69,11 +70,24 @@ class Samples:
 
 
 def _is_label(column: str) -> bool:
-    return column == "pspi" or column in _LEVELS or (column.startswith("AU") and column[2:].isdigit())
+    return column in SCALES or (column.startswith("AU") and column[2:].isdigit())
 
 
 def _columns(frame: pd.DataFrame) -> list[str]:
-    return [str(c) for c in frame.select_dtypes("number").columns if c not in _NOT_TARGETS]
+    named = [c for c in frame.columns if c in SCALES and SCALES[c].classes]
+    return [str(c) for c in (*frame.select_dtypes("number").columns, *named) if c not in _NOT_TARGETS]
+
+
+def _numbers(frame: pd.DataFrame, target: str) -> NDArray[np.float64]:
+    """Labels of a column; of one that names classes, their numbers in the order of its scale."""
+    column = frame[target]
+    if pd.api.types.is_numeric_dtype(column):
+        return np.asarray(column, np.float64)
+    number = {name: float(i) for i, name in enumerate(SCALES[target].classes)}
+    strange = column[column.notna() & ~column.isin(list(number))]
+    if len(strange):
+        raise PainkitError(f"{target} is {strange.iloc[0]!r}", expected=", ".join(number))
+    return np.asarray(column.map(number), np.float64)
 
 
 def samples(cohort: Cohort, target: str | tuple[str, ...]) -> Samples:
@@ -84,7 +98,8 @@ def samples(cohort: Cohort, target: str | tuple[str, ...]) -> Samples:
     cohort : Cohort
     target : str or tuple of str
         Columns of ``cohort.sequences`` (vas, opi, aff, sen), or of ``cohort.frames`` (pspi, AU4, ...), or
-        ``level`` (0-5) or ``seven_levels`` (0-6), which are computed from PSPI.
+        ``level`` (0-5) or ``seven_levels`` (0-6), which are computed from PSPI. A column that names the
+        classes of its scale (stimulus, expression, ...) gives their numbers.
 
     Returns
     -------
@@ -116,7 +131,7 @@ def _sequences(cohort: Cohort, targets: tuple[str, ...]) -> Samples:
     table["frame"] = pd.array([pd.NA] * len(table), dtype="Int64")
     table["row"] = np.arange(len(table))
     X = cohort.sequence_samples()
-    y = cohort.sequences[list(targets)].to_numpy(np.float64)
+    y = np.column_stack([_numbers(cohort.sequences, target) for target in targets])
     return _without(Samples("sequence", targets, table, X, y), {"no frames": [not len(x.frames) for x in X]})
 
 
@@ -126,9 +141,7 @@ def _frames(cohort: Cohort, targets: tuple[str, ...]) -> Samples:
     if "image" in X:
         X["image"] = X["image"].map(lambda name: str(cohort.root / name), na_action="ignore")
     table = X[["subject", "sequence", "frame", "row"]].astype({"frame": "Int64"})
-    y = np.column_stack(
-        [_LEVELS[t](X["pspi"]) if t in _LEVELS else X[t].to_numpy(np.float64) for t in targets]
-    )
+    y = np.column_stack([_LEVELS[t](X["pspi"]) if t in _LEVELS else _numbers(X, t) for t in targets])
     return _without(Samples("frame", targets, table, X, y), {"black frame": X["black"].to_numpy(bool)})
 
 

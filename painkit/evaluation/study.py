@@ -168,7 +168,7 @@ class Results:
 
     def scores(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
         """Score the rows and the trivial ones, published values beside: `painkit.evaluation.tables.score`."""
-        return score(
+        found = score(
             self.scored,
             metrics or self.rows.metrics,
             self.rows.average,
@@ -176,10 +176,11 @@ class Results:
             n_resamples=self.study.n_resamples,
             seed=self.study.seed,
         )
+        return found.assign(cohort=self.study.cohort.name)
 
     def questions(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
         """Ask what the paper claims; see `painkit.evaluation.tables.ask`."""
-        return ask(
+        found = ask(
             self.scored,
             self.rows.questions,
             metrics or self.rows.asked or self.rows.metrics,
@@ -187,6 +188,7 @@ class Results:
             n_resamples=self.study.n_resamples,
             seed=self.study.seed,
         )
+        return found.assign(cohort=self.study.cohort.name)
 
     def methods(self, row: str, baselines: Mapping[str, str] | None = None) -> str:
         """Methods paragraph of a row; `baselines` are rows it is compared with, by a short name."""

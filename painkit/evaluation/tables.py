@@ -111,7 +111,7 @@ def published_beside(scores: pd.DataFrame, paper: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        With published (NaN where the paper has none on this scale) and published_note (a value that the paper
+        With published_on_archive (NaN where the paper has none on this scale) and published_note (a value that the paper
         prints on another scale, with that scale: it is not to be compared).
     """
     printed = published(paper).dropna(subset=["value"])
@@ -178,7 +178,7 @@ def side_by_side(
     Parameters
     ----------
     scores : DataFrame
-        row, metric, scale, value, low, high, published, published_note; the last is shown in place of a
+        row, metric, scale, value, low, high, published_on_archive, published_note; the last is shown in place of a
         missing published value.
     metrics : iterable of str, optional
         Which; default all.
@@ -206,6 +206,8 @@ def side_by_side(
             ),
             axis=1,
         )
-        told = part["published"].map(lambda value: "" if pd.isna(value) else f"{value:.{decimals}f}")
+        told = part["published_on_archive"].map(
+            lambda value: "" if pd.isna(value) else f"{value:.{decimals}f}"
+        )
         columns[heading, "published, on the archive"] = told.where(told != "", part["published_note"])
     return pd.DataFrame(columns)

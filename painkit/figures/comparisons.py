@@ -28,7 +28,7 @@ def rows_with_intervals(
     Parameters
     ----------
     table : DataFrame
-        Columns row, metric, value, low, high, and optionally published. Order is kept.
+        Columns row, metric, value, low, high, and optionally published_on_archive. Order is kept.
     metrics : sequence of str, optional
         A panel each; default all.
     title : str
@@ -58,9 +58,9 @@ def rows_with_intervals(
             row=1,
             col=column,
         )
-        if "published" in part:
+        if "published_on_archive" in part:
             figure.add_scatter(
-                x=part["published"],
+                x=part["published_on_archive"],
                 y=part["row"],
                 mode="markers",
                 marker={"color": QUALITATIVE[5], "symbol": "diamond-open", "size": 9},

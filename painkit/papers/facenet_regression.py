@@ -227,11 +227,11 @@ def score_released(
     Returns
     -------
     DataFrame
-        row, metric, value, low, high and more, published, published_note, file. A file whose name tells no
+        row, metric, value, low, high and more, published_on_archive, published_note, file. A file whose name tells no
         row keeps its name as its row.
     """
     if released is None:
-        return pd.DataFrame(columns=["row", "metric", "value", "low", "high", "published", "file"])
+        return pd.DataFrame(columns=["row", "metric", "value", "low", "high", "published_on_archive", "file"])
     given = [released] if isinstance(released, str | PathLike) else list(released)
     files = [file for path in map(Path, given) for file in (_mat_files(path) if path.is_dir() else [path])]
     report = score_files(files, scale="level", n_resamples=study.n_resamples, seed=study.seed)

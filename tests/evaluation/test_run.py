@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from engine_estimators import Fussy, Threads, Tracing
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -85,6 +86,38 @@ def test_two_targets_make_two_rows_a_sequence(cohort: Cohort, tmp_path: Path) ->
     truth = cohort.sequences.set_index("sequence")
     assert wide["vas"].to_dict() == truth["vas"].to_dict()
     assert wide["opi"].to_dict() == truth["opi"].to_dict()
+
+
+def test_classes_are_numbered_in_the_order_of_their_scale(cohort: Cohort, tmp_path: Path) -> None:
+    names = ["happiness", "pain", "disgust"] * 5
+    table = cohort.sequences.assign(expression=names)
+    table.loc[3, "expression"] = None
+    named = replace(cohort, sequences=table)
+    done = go(DummyRegressor(), named, tmp_path, target="expression")
+    assert done.predictions["y_true"].tolist() == [[2, 0, 1][row % 3] for row in range(15) if row != 3]
+    assert done.info["data"]["left_out"]["no label"] == 1
+    table.loc[4, "expression"] = "joy"
+    with pytest.raises(PainkitError, match=r"expression is 'joy' .*pain, disgust, happiness"):
+        go(DummyRegressor(), named, tmp_path, target="expression")
+
+
+def test_what_comes_out_does_not_depend_on_jobs_or_cores(cohort: Cohort, tmp_path: Path) -> None:
+    """A network and a Gaussian process, alone and beside another fold, in a process with other threads."""
+    model = DeepFaceLIFT(epochs=2, inner_folds=2, gp_restarts=1, random_state=0)
+    runs = []
+    for jobs, threads in ((1, 1), (2, 4)):
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            done = go(model, cohort, tmp_path / str(jobs), subject_k_fold(2), ("vas", "opi"), jobs=jobs)
+        finally:
+            torch.set_num_threads(before)
+        runs.append(done)
+    assert runs[0].info["key"] == runs[1].info["key"]
+    pd.testing.assert_frame_equal(runs[0].predictions, runs[1].predictions, check_exact=True)
+    other = go(model, cohort, tmp_path / "1", subject_k_fold(2), ("vas", "opi"), threads=2)
+    assert other.info["key"] != runs[0].info["key"], "threads change the last digits, so they are in the key"
+    assert (other.info["threads"], other.info["precision"]) == (2, "float32")
 
 
 class TakesNaN(BaseEstimator):

@@ -63,8 +63,8 @@ def test_errors_of_vas_stand_beside_the_published_values(cohort: Cohort) -> None
     mae = scores[scores["metric"] == "MAE"].set_index("row")
     for row, error in ERRORS.items():
         assert mae.loc[row, ["value", "low", "high"]].tolist() == pytest.approx([error] * 3)
-    assert mae.loc[BEST_ROW, "published"] == 2.18
-    assert mae.loc[f"HCRF, {CELL}", "published"] == 3.67
+    assert mae.loc[BEST_ROW, "published_on_archive"] == 2.18
+    assert mae.loc[f"HCRF, {CELL}", "published_on_archive"] == 3.67
     assert mae.loc["all zeros", "value"] == pytest.approx(cohort.sequences["vas"].mean())
     assert set(mae["n"]) == {18}
     assert set(scores["not_estimated"]) == {""}

@@ -88,10 +88,10 @@ def test_rows_carry_the_names_of_the_published_rows(crops: FrameStore, tmp_path:
 
 def test_released_predictions_give_the_published_numbers(shared: Path) -> None:
     scores = score_released(made_up({}, 50).study, shared / "real" / "PainRegression")
-    assert scores["published"].notna().sum() == 14  # 3 rows, 5 metrics, no correlation of zeros
-    told = scores.dropna(subset=["published"])
+    assert scores["published_on_archive"].notna().sum() == 14  # 3 rows, 5 metrics, no correlation of zeros
+    told = scores.dropna(subset=["published_on_archive"])
     # Printed with three decimals; one value was rounded twice (4.3954998 as 4.396).
-    np.testing.assert_allclose(told["value"], told["published"], atol=0.00051)
+    np.testing.assert_allclose(told["value"], told["published_on_archive"], atol=0.00051)
     assert set(scores["file"]) == {"6-vanilla-sigmoid.mat", "l1_l1_sigmoid.mat", ""}
     assert (told["low"] < told["value"]).all()
     assert (told["value"] < told["high"]).all()
@@ -110,10 +110,10 @@ def test_rows_of_released_predictions_score_as_published_and_never_mix_scales(sh
     results = made_up({"smooth L1": [released], "RCR": [released]})
     scores = results.scores().set_index(["row", "metric"])
     for row in ("smooth L1", "all zeros"):
-        told = scores.loc[row].dropna(subset=["published"])
-        np.testing.assert_allclose(told["value"], told["published"], atol=0.00051)
+        told = scores.loc[row].dropna(subset=["published_on_archive"])
+        np.testing.assert_allclose(told["value"], told["published_on_archive"], atol=0.00051)
     assert scores.loc[("RCR", "MSE"), "published_note"] == "1.54 on PSPI 0-15"
-    assert scores.loc["RCR", "published"].isna().all()
+    assert scores.loc["RCR", "published_on_archive"].isna().all()
     shown = side_by_side(scores.reset_index(), simulated=False, decimals=3)
     pcc = "PCC, level 0-5"
     assert shown.loc["smooth L1", (pcc, "here")].startswith("0.524 [")
