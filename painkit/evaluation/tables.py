@@ -121,7 +121,7 @@ def published_beside(scores: pd.DataFrame, paper: str) -> pd.DataFrame:
     told = other.assign(told=[f"{v:g} on {s}" for v, s in zip(other["value"], other["scale"], strict=True)])
     notes = scores[["row", "metric"]].merge(told[["row", "metric", "told"]], how="left")
     return scores.assign(
-        published=same["value"].to_numpy(),
+        published_on_archive=same["value"].to_numpy(),
         published_note=notes["told"].astype(object).where(notes["told"].notna(), "").to_numpy(),
     )
 
