@@ -107,53 +107,79 @@ class Cohort:
         return read_image(self.root / path)
 
     def select(
-        self, *, subjects: Iterable[str] | None = None, sequences: Iterable[str] | None = None
+        self,
+        *,
+        subjects: Iterable[str] | None = None,
+        sequences: Iterable[tuple[str, str]] | None = None,
     ) -> Cohort:
-        """Keep some subjects, some sequences, or both; everything else is kept in step.
+        """Keep some subjects, some sequences (subject, sequence), or both; all else is kept in step.
 
         Raises
         ------
         PainkitError
             For a name that is not in the cohort.
         """
-        keep = pd.Series(True, index=self.sequences.index)
-        for column, wanted in (("subject", subjects), ("sequence", sequences)):
+        own = _names(self.sequences)
+        keep = np.ones(len(own), dtype=bool)
+        for kind, wanted, there in (
+            ("subject", subjects, self.sequences["subject"]),
+            ("sequence", sequences, own),
+        ):
             if wanted is None:
                 continue
             names = [wanted] if isinstance(wanted, str) else list(wanted)
-            known = set(self.sequences[column]) | (
-                set(self.subjects["subject"]) if column == "subject" else set()
-            )
-            unknown = [str(name) for name in names if name not in known]
+            known = set(there)
+            unknown = [repr(name) for name in names if name not in known]
             if unknown:
                 raise PainkitError(
-                    f"no {column} called {', '.join(map(repr, unknown[:5]))}",
+                    f"no {kind} called {', '.join(unknown[:5])}",
                     where=self.root,
                     expected=f"names such as {', '.join(map(repr, sorted(known)[:3]))}",
                 )
-            keep &= self.sequences[column].isin(names)
-        chosen = self.sequences[keep]
-        pairs = pd.MultiIndex.from_frame(chosen[["subject", "sequence"]])
-        rows = pd.MultiIndex.from_frame(self.frames[["subject", "sequence"]]).isin(pairs)
-        found = self.findings
-        of_kept = found["subject"].isin(chosen["subject"]) & (
-            found["sequence"].isna() | found["sequence"].isin(chosen["sequence"])
-        )
-        names_digest = content_digest(self.fingerprint, chosen[["subject", "sequence"]])
-        return replace(
-            self,
-            subjects=self.subjects[self.subjects["subject"].isin(chosen["subject"])].reset_index(drop=True),
-            sequences=chosen.reset_index(drop=True),
-            frames=self.frames[rows].reset_index(drop=True),
-            landmarks=self.landmarks[rows],
-            findings=found[of_kept | found["subject"].isna()].reset_index(drop=True),
-            fingerprint=self.fingerprint if keep.all() else names_digest,
-        )
+            keep &= there.isin(names)
+        if keep.all():
+            return self
+        fingerprint = content_digest(self.fingerprint, self.sequences.loc[keep, ["subject", "sequence"]])
+        return self._part(keep, _names(self.frames).isin(own[keep]), fingerprint)
 
     def with_images(self) -> Cohort:
-        """Keep the frames that have an image in this copy."""
+        """Keep the frames that have an image, `n_frames` counting them.
+
+        Sequences and subjects without any such frame are left out.
+
+        Raises
+        ------
+        PainkitError
+            When no frame has an image.
+        """
         has = self.frames["image"].notna().to_numpy()
-        return replace(self, frames=self.frames[has].reset_index(drop=True), landmarks=self.landmarks[has])
+        if not has.any():
+            raise PainkitError("no frame has an image", where=self.root, expected="a copy with images")
+        if has.all():
+            return self
+        counts = _names(self.frames[has]).value_counts()
+        own = _names(self.sequences)
+        counted = replace(
+            self, sequences=self.sequences.assign(n_frames=counts.reindex(own, fill_value=0).to_numpy())
+        )
+        return counted._part(own.isin(counts.index), has, content_digest(self.fingerprint, "with images"))
+
+    def _part(self, sequences: NDArray[np.bool_], frames: NDArray[np.bool_], fingerprint: str) -> Cohort:
+        """Keep the masked sequences and frames, the subjects of the former, and what was found of them."""
+        kept = self.sequences[sequences].reset_index(drop=True)
+        told = self.findings
+        of_kept = told["subject"].isin(kept["subject"]) & (
+            told["sequence"].isna() | _names(told).isin(_names(kept))
+        )
+        return replace(
+            self,
+            subjects=self.subjects[self.subjects["subject"].isin(kept["subject"])].reset_index(drop=True),
+            sequences=kept,
+            frames=self.frames[frames].reset_index(drop=True),
+            landmarks=self.landmarks[frames],
+            findings=told[of_kept | told["subject"].isna()].reset_index(drop=True),
+            fingerprint=fingerprint,
+        )
 
     def personal(self) -> NDArray[np.float32]:
         """One-hot personal features in the order of `painkit.vocabulary.personal.PERSONAL_FEATURES`.
@@ -196,6 +222,11 @@ class Cohort:
         kind = "simulated cohort" if self.simulated else f"cohort {self.name}"
         counts = (f"{len(getattr(self, name))} {name}" for name in ("subjects", "sequences", "frames"))
         return f"<{kind}: {', '.join(counts)}>"
+
+
+def _names(table: pd.DataFrame) -> pd.MultiIndex:
+    """What identifies the sequence of each row: (subject, sequence)."""
+    return pd.MultiIndex.from_frame(table[["subject", "sequence"]])
 
 
 def content_digest(*parts: str | pd.DataFrame | NDArray[np.float32]) -> str:
