@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 from filelock import FileLock
+
+# No verdict hangs on how fast an example ran or on which ones were drawn.
+hypothesis.settings.register_profile("painkit", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("painkit")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
