@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from filelock import FileLock
+
+# The nets here are so small that a second thread only waits for the first: where other processes need the
+# cores too, a test takes up to thirty times as long. Kernels and child processes inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# No verdict hangs on how fast an example ran or on which ones were drawn.
+hypothesis.settings.register_profile("painkit", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("painkit")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

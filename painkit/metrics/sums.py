@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
-from painkit.metrics.checks import Floats
-from painkit.metrics.classification import to_classes
+from painkit.metrics.checks import Floats, finite
 
-__all__ = ["Sums", "sums_of"]
+__all__ = ["BANDS", "Sums", "sums_of", "to_classes"]
+
+# Masses of the central Gaussian bands.
+BANDS = (0.5, 0.9)
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,7 @@ class Sums:
                 "ss_cross": add(self.ss_cross) + add(self.n * a * b) - n * mean_a * mean_b,
                 "wins": np.stack(
                     [np.sum((weights @ wins) * weights, axis=1) for wins in self.cross_wins], axis=-1
-                )
-                if len(self.cross_wins)
-                else np.zeros((len(weights), 0)),
+                ),
             }
         for name in ("low_true", "low_pred"):
             pooled[name] = np.min(np.where(taken, getattr(self, name), np.inf), axis=1)
@@ -130,9 +131,9 @@ def sums_of(
     cell: NDArray[np.intp],
     n_cells: int,
     *,
-    n_classes: int = 0,
-    inside: Floats | None = None,
-    tasks: list[tuple[NDArray[np.bool_], Floats]] | None = None,
+    n_classes: int,
+    y_std: Floats | None,
+    scores: Floats,
 ) -> Sums:
     """Sum the rows of every cell.
 
@@ -146,14 +147,17 @@ def sums_of(
         How many cells there are.
     n_classes : int
         Classes 0..n_classes-1 of an integer label; 0 leaves the confusion out.
-    inside : (n, bands), optional
-        Whether each label lies in each band.
-    tasks : list of ((n,) bool, (n,) float), optional
-        For areas under a curve: is the row positive, and its score.
+    y_std : (n,) or None
+        Standard deviations of the estimates.
+    scores : (n, classes)
+        A column for each class that has a score.
     """
 
     def add(values: Floats) -> Floats:
         return np.bincount(cell, values, minlength=n_cells).astype(np.float64)
+
+    def by_cell(columns: list[Floats]) -> Floats:
+        return np.array([add(column) for column in columns]).reshape(len(columns), n_cells).T
 
     n = add(np.ones_like(y_true))
     low_true, high_true = _ends(y_true, cell, n_cells)
@@ -165,20 +169,22 @@ def sums_of(
     a, b = y_true - mean_true[cell], y_pred - mean_pred[cell]
     error = y_pred - y_true
     levels, level = np.unique(y_true, return_inverse=True)
-    shape = (n_cells, len(levels))
-    flat = cell * len(levels) + level
+    flat, shape = cell * len(levels) + level, (n_cells, len(levels))
 
     def by_level(values: Floats) -> Floats:
         return np.bincount(flat, values, minlength=n_cells * len(levels)).reshape(shape).astype(np.float64)
 
+    confusion = np.zeros((n_cells, n_classes, n_classes))
     if n_classes:
-        pair = (cell * n_classes + y_true.astype(np.intp)) * n_classes + to_classes(y_pred, n_classes)
-        confusion = np.bincount(pair, minlength=n_cells * n_classes**2).astype(np.float64)
-    else:
-        confusion = np.zeros(0)
-    bands = np.zeros((len(y_true), 0)) if inside is None else inside
-    tasks = tasks or []
-    cross = np.array([_cross_wins(positive, score, cell, n_cells) for positive, score in tasks])
+        np.add.at(confusion, (cell, y_true.astype(np.intp), to_classes(y_pred, n_classes)), 1)
+    spreads = [] if y_std is None else [ndtri((1 + band) / 2) * y_std for band in BANDS]
+    positive = [y_true > 0, *(y_true == k for k in range(scores.shape[1]))]
+    cross = np.array(
+        [
+            _cross_wins(rows, score, cell, n_cells)
+            for rows, score in zip(positive, (y_pred, *scores.T), strict=True)
+        ]
+    )
     return Sums(
         n=n,
         mean_true=mean_true,
@@ -195,17 +201,36 @@ def sums_of(
         level_n=by_level(np.ones_like(error)),
         level_abs=by_level(np.abs(error)),
         level_sq=by_level(error * error),
-        confusion=confusion.reshape(n_cells, n_classes, n_classes),
-        wins=np.array([np.diag(wins) for wins in cross]).reshape(len(tasks), n_cells).T,
-        positives=_stack([add(positive.astype(np.float64)) for positive, _ in tasks], n_cells),
-        negatives=_stack([add((~positive).astype(np.float64)) for positive, _ in tasks], n_cells),
-        inside=_stack([add(band) for band in bands.T], n_cells),
-        cross_wins=cross.reshape(len(tasks), n_cells, n_cells),
+        confusion=confusion,
+        wins=np.diagonal(cross, axis1=1, axis2=2).T,
+        positives=by_cell([rows.astype(np.float64) for rows in positive]),
+        negatives=by_cell([(~rows).astype(np.float64) for rows in positive]),
+        inside=by_cell([(np.abs(error) <= spread).astype(np.float64) for spread in spreads]),
+        cross_wins=cross,
     )
 
 
-def _stack(columns: list[Floats], n_cells: int) -> Floats:
-    return np.column_stack(columns) if columns else np.zeros((n_cells, 0))
+def to_classes(y_pred: ArrayLike, n_classes: int) -> NDArray[np.int64]:
+    """Round to the nearest class; halves go up, what lies outside goes to the end.
+
+    Parameters
+    ----------
+    y_pred : (n,) array-like
+        Estimates on a scale whose steps of 1 are the classes.
+    n_classes : int
+        How many classes there are.
+
+    Returns
+    -------
+    (n,) int
+        Classes 0..n_classes-1.
+
+    Raises
+    ------
+    PainkitError
+        When the shape is not (n,), or a value is missing or infinite.
+    """
+    return np.clip(np.floor(finite("y_pred", y_pred) + 0.5), 0, n_classes - 1).astype(np.int64)
 
 
 def _ends(values: Floats, cell: NDArray[np.intp], n_cells: int) -> tuple[Floats, Floats]:

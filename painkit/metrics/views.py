@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from painkit.errors import PainkitError
 from painkit.metrics import statistics
 from painkit.metrics.bootstrap import resample_weights
-from painkit.metrics.calibration import BANDS, inside
 from painkit.metrics.checks import Floats, finite
 from painkit.metrics.sums import Sums, sums_of
 from painkit.vocabulary.scales import SCALES, Scale
 
-__all__ = ["AVERAGES", "Average", "Resampled", "View", "applicable_metrics"]
+__all__ = ["AVERAGES", "Average", "Resampled", "View", "applicable_metrics", "is_nominal"]
 
 Average = Literal["pooled", "per_subject", "per_fold"]
 AVERAGES: tuple[Average, ...] = get_args(Average)
@@ -27,15 +26,17 @@ AVERAGES: tuple[Average, ...] = get_args(Average)
 def applicable_metrics(table: pd.DataFrame, scale: str | None = None) -> list[str]:
     """Metrics that a table of one target allows.
 
-    Errors, correlation and agreement always; weighted errors and classes where every label is an integer,
-    one-vs-rest AUC too with p_0, p_1, ...; coverage with y_std.
+    Errors, correlation and agreement; weighted errors, classes and kappa where every label is an integer,
+    one-vs-rest AUC too with p_0, p_1, ...; coverage with y_std. On a nominal scale, whose classes have no
+    order and no distances, only accuracy, precision, recall, F1 and AUC.
 
     Parameters
     ----------
     table : DataFrame
         Column y_true, and y_std and p_0, p_1, ... where there are any.
     scale : str, optional
-        Key of `SCALES`, which tells how many classes there are; default up to the largest label.
+        Key of `painkit.vocabulary.scales.SCALES`, which tells how many classes there are; default up to the
+        largest label.
 
     Returns
     -------
@@ -48,15 +49,23 @@ def applicable_metrics(table: pd.DataFrame, scale: str | None = None) -> list[st
         When the columns p_0, p_1, ... have a gap.
     """
     true = table["y_true"].dropna().to_numpy(dtype=np.float64)
-    names = list(statistics.REGRESSION)
+    nominal = is_nominal(scale)
+    names = [] if nominal else list(statistics.ERRORS)
     if n_classes := _n_classes(true, scale):
-        names += [*statistics.WEIGHTED, *statistics.CLASSIFICATION, *statistics.AREAS]
-        names += [f"{base}[{k}]" for base in ("precision", "recall", "F1") for k in range(n_classes)]
+        names += [] if nominal else statistics.WEIGHTED
+        names += statistics.CLASSES
+        names += [] if nominal else statistics.ORDERED
+        names += [f"{base}[{k}]" for base in statistics.PER_CLASS for k in range(n_classes)]
         if n_scores := len(_score_columns(table)):
             names += ["AUC", *(f"AUC[{k}]" for k in range(n_scores))]
-    if _has_std(table):
-        names += list(statistics.COVERAGE)
+    if _has_std(table) and not nominal:
+        names += statistics.COVERAGE
     return names
+
+
+def is_nominal(scale: str | None) -> bool:
+    """Whether the key is that of a scale whose classes have no order."""
+    return scale in SCALES and not SCALES[scale].ordered
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,7 @@ class Resampled:
         if name not in self.allowed:
             raise PainkitError(
                 f"the table does not allow {name!r}",
-                expected="integer labels for levels and classes, y_std for coverage, p_0, p_1, ... for AUC",
+                expected=", ".join(known for known in self.allowed if "[" not in known),
             )
 
     def view(self, average: Average) -> View:
@@ -163,14 +172,9 @@ class Resampled:
     def _sums(self, cell: NDArray[np.intp], n_cells: int) -> Sums:
         table = self.labelled
         true, pred = (table[name].to_numpy(dtype=np.float64) for name in ("y_true", "y_pred"))
-        bands = None
-        if _has_std(table):
-            std = table["y_std"].to_numpy(dtype=np.float64)
-            bands = np.column_stack([inside(true, pred, std, band) for band in BANDS])
-        tasks = [(true > 0, pred)]
+        std = table["y_std"].to_numpy(dtype=np.float64) if _has_std(table) else None
         scores = table[_score_columns(table)].to_numpy(dtype=np.float64)
-        tasks += [(true == k, score) for k, score in enumerate(scores.T)]
-        return sums_of(true, pred, cell, n_cells, n_classes=self._n_classes, inside=bands, tasks=tasks)
+        return sums_of(true, pred, cell, n_cells, n_classes=self._n_classes, y_std=std, scores=scores)
 
 
 def _checked(table: pd.DataFrame, scale: Scale | None) -> pd.DataFrame:
@@ -186,16 +190,19 @@ def _checked(table: pd.DataFrame, scale: Scale | None) -> pd.DataFrame:
     if labelled["subject"].isna().any():
         raise PainkitError("a labelled row has no subject", expected="one for each row")
     scores = _score_columns(labelled)
-    for column in ("y_true", "y_pred", *scores):
+    for column in ("y_true", "y_pred", *scores, *(["y_std"] if _has_std(labelled) else [])):
         finite(f"{column} of the labelled rows", labelled[column])
-    if _has_std(labelled) and (lacking := int(labelled["y_std"].isna().sum())):
-        raise PainkitError(
-            f"{lacking} of {len(labelled)} labelled rows have no y_std",
-            expected="one in every row, or in none",
-        )
+    if _has_std(labelled) and labelled["y_std"].min() < 0:
+        raise PainkitError("y_std has negative values", expected="standard deviations")
     true = labelled["y_true"].to_numpy(dtype=np.float64)
     if scale and (true.min() < scale.low or true.max() > scale.high):
         raise PainkitError(f"y_true runs from {true.min():g} to {true.max():g}", expected=scale.label)
+    if scale and not scale.ordered:
+        for column in ("y_true", "y_pred"):
+            strange = labelled[column][~labelled[column].isin(range(scale.low, scale.high + 1))]
+            if len(strange):
+                what = f"{column} holds {strange.iloc[0]:g}, which is no class"
+                raise PainkitError(what, expected=scale.label)
     if scores and _n_classes(true, None) > len(scores):
         raise PainkitError(
             f"y_true goes up to {true.max():g} and the scores to {scores[-1]}",

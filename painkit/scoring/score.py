@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from sklearn.metrics import confusion_matrix
 
 from painkit.errors import PainkitError
 from painkit.evaluation.published import published, released
-from painkit.metrics import applicable_metrics, confusion, evaluate, to_classes, trivial_rows
+from painkit.metrics import applicable_metrics, evaluate, to_classes, trivial_rows
 from painkit.metrics.bootstrap import check_bootstrap
 from painkit.metrics.views import Average
 from painkit.scoring.prediction_files import read_predictions
@@ -228,7 +229,8 @@ def _section(
     classes = None
     if "accuracy" in metrics:
         n = 1 + scale_of(target).high
-        classes = pd.DataFrame(confusion(rows["y_true"], to_classes(rows["y_pred"], n), n))
+        counted = confusion_matrix(rows["y_true"], to_classes(rows["y_pred"], n), labels=range(n))
+        classes = pd.DataFrame(counted)
     return Section(str(path), scale_of(target).label, counts, shared, fold_note, released_as, table, classes)
 
 

@@ -137,7 +137,7 @@ def test_part_d_by_a_users_table(tmp_path):
             load("biovid", tmp_path, part="D", table=table)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     st.one_of(
         st.binary(max_size=200),

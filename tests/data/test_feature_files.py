@@ -202,7 +202,7 @@ def test_wrong_places(tmp_path):
         load("openface", tmp_path)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     content=st.one_of(
         st.binary(max_size=300),

@@ -150,7 +150,7 @@ def test_cut_file_and_wrong_place(tmp_path):
         load("ferplus", path)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     votes=st.one_of(
         st.just(None), st.binary(max_size=150), st.text("Training,fer0.png,0123\n", max_size=150)

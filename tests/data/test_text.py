@@ -31,7 +31,7 @@ PARSERS = {
 
 
 @pytest.mark.parametrize("kind", PARSERS)
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(data=NEARLY)
 def test_any_bytes_give_a_value_or_a_painkit_error(kind, data):
     parse, stack = PARSERS[kind]
@@ -46,7 +46,7 @@ def test_any_bytes_give_a_value_or_a_painkit_error(kind, data):
         np.testing.assert_equal(many[0], np.float32(single) if kind == "number" else single)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.sampled_from([0, 4, 6, 43, 50]), st.integers(1, 5), st.integers(0, 9)),
@@ -79,7 +79,7 @@ def test_points_as_loadtxt_reads_them(ending):
         np.testing.assert_array_equal(fast, slow)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(*[st.just(0.0) | st.floats(1e-12, 9e13) | st.floats(-9e13, -1e-12)] * 2),

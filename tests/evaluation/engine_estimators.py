@@ -28,6 +28,23 @@ def trace(word: str) -> None:
             file.write(f"{word}\n")
 
 
+def traced(word: str) -> list[str]:
+    """What the trace holds after lines that begin with `word`."""
+    lines = Path(os.environ["TRACE"]).read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix(word) for line in lines if line.startswith(word)]
+
+
+def halt(subject: str) -> None:
+    """Wait to be killed where HALT folds were begun before this one; wait for MEET processes to be there."""
+    if "HALT" in os.environ:
+        later = traced("start ")[::-1]
+        while len(later) - 1 - later.index(subject) >= int(os.environ["HALT"]):
+            time.sleep(0.05)
+    if "MEET" in os.environ:
+        while len(traced("here")) < int(os.environ["MEET"]):
+            time.sleep(0.05)
+
+
 class Tracing(RegressorMixin, BaseEstimator):
     """Least squares on the first landmark, plus noise from `random_state` and numpy's global generator."""
 
@@ -42,6 +59,7 @@ class Tracing(RegressorMixin, BaseEstimator):
 
     def predict(self, X: list[Any]) -> np.ndarray:
         trace(f"start {X[0].subject}")
+        halt(X[0].subject)
         time.sleep(self.delay)
         trace(f"end {X[0].subject}")
         return np.polyval(self.slope_, [x.landmarks[:, 0, 0].mean() for x in X]) + self.noise_
@@ -57,6 +75,7 @@ class Tracing(RegressorMixin, BaseEstimator):
 def scenario(out: str, jobs: int, delay: float, keep: bool, environ: dict[str, str]) -> None:
     """Run as a process of its own."""
     os.environ.update(environ)
+    trace("here")
     done = run(
         Tracing(delay),
         small_cohort(6),

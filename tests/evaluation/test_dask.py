@@ -16,9 +16,10 @@ from painkit.errors import PainkitError
 from painkit.evaluation import leave_one_subject_out, run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def scheduler() -> Iterator[str]:
-    # Workers as threads: they listen on TCP all the same, and start at once.
+    # Workers as threads: they listen on TCP all the same, and start at once. Gone after each test: a dask
+    # worker in this process would do for a current client.
     with LocalCluster(
         n_workers=2,
         threads_per_worker=2,
@@ -30,7 +31,7 @@ def scheduler() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-def test_no_cluster_is_a_clear_error(tmp_path: Path) -> None:  # stands before the first use of `scheduler`
+def test_no_cluster_is_a_clear_error(tmp_path: Path) -> None:
     def go(**options: str) -> None:
         run(Tracing(), small_cohort(), leave_one_subject_out(), "vas", tmp_path, progress=False, **options)
 

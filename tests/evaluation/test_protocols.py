@@ -81,7 +81,7 @@ def test_leave_one_subject_out_is_one_fold_a_subject(lengths: list[list[int]]) -
     assert as_sets(leave_one_subject_out().splits(table)) == expected
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(COHORTS, st.integers(2, 3), st.integers(0, 5))
 def test_subject_k_fold_cuts_shuffled_subjects(lengths: list[list[int]], k: int, seed: int) -> None:
     table = frames(lengths)
@@ -93,7 +93,7 @@ def test_subject_k_fold_cuts_shuffled_subjects(lengths: list[list[int]], k: int,
     assert max(sizes) - min(sizes) <= 1
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(COHORTS, st.integers(2, 3), st.integers(0, 5))
 def test_sequence_k_fold_cuts_shuffled_sequences(lengths: list[list[int]], k: int, seed: int) -> None:
     table = frames(lengths)
@@ -103,7 +103,7 @@ def test_sequence_k_fold_cuts_shuffled_sequences(lengths: list[list[int]], k: in
     assert as_sets(sequence_k_fold(k, seed).splits(table)) == expected
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(COHORTS, st.integers(2, 3), st.integers(0, 5))
 def test_random_frames_cuts_shuffled_frames(lengths: list[list[int]], k: int, seed: int) -> None:
     table = frames(lengths)

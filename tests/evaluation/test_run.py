@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,7 @@ def test_frames_are_tested_without_their_codes(cohort: Cohort, tmp_path: Path) -
     table = done.predictions.sort_values(["subject", "sequence", "frame"])
     kept = cohort.frames.drop(index=[2, 3, 5])
     assert table["frame"].tolist() == kept["frame"].tolist()
+    assert table["row"].tolist() == kept.index.tolist()
     assert table["y_true"].tolist() == level_0_5(kept["pspi"]).tolist()
     scores = table.filter(regex=r"^p_\d$")
     # A class that a fold never saw has no chance there.
@@ -205,14 +207,16 @@ def test_jobs_and_order_do_not_change_a_digit(cohort: Cohort, tmp_path: Path) ->
     other = go(Tracing(), cohort, tmp_path / "one", seed=1)
     assert other.folder != one.folder
     assert not np.isclose(other.predictions["y_pred"], one.predictions["y_pred"]).any()
+    # More threads may change the last digits, and so have a key of their own.
+    assert go(Tracing(), cohort, tmp_path / "one", threads=2).folder != one.folder
 
 
 def test_folds_that_share_a_process_do_not_share_their_seeds(cohort: Cohort, tmp_path: Path) -> None:
     net = DeepFaceLIFT(epochs=2, inner_folds=2, gp_restarts=1)
     for number, (estimator, target) in enumerate([(net, ("vas", "opi")), (Tracing(), "vas")]):
         out = tmp_path / str(number)
-        alone = go(estimator, cohort, out / "alone", target=target, threads=1)
-        shared = go(estimator, cohort, out / "shared", target=target, jobs=4, backend="threading", threads=1)
+        alone = go(estimator, cohort, out / "alone", target=target)
+        shared = go(estimator, cohort, out / "shared", target=target, jobs=4, backend="threading")
         pd.testing.assert_frame_equal(shared.predictions, alone.predictions, check_exact=True)
         assert shared.info["warnings"] == alone.info["warnings"]
 
@@ -224,10 +228,11 @@ def test_a_run_leaves_the_global_generator_alone(cohort: Cohort, tmp_path: Path)
     assert np.random.normal() == expected  # noqa: NPY002
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_folds_keep_to_their_threads(cohort: Cohort, tmp_path: Path, jobs: int) -> None:
-    done = go(Threads(), cohort, tmp_path, jobs=jobs, threads=1)
-    assert set(done.predictions["y_pred"]) == {1.0}
+def test_folds_keep_to_their_threads(cohort: Cohort, tmp_path: Path, jobs: int, threads: int) -> None:
+    done = go(Threads(), cohort, tmp_path, jobs=jobs, threads=threads)
+    assert set(done.predictions["y_pred"]) == {threads}
 
 
 def test_finished_folds_are_read_not_done(
@@ -271,7 +276,9 @@ def test_a_failing_fold_is_named_and_the_others_are_kept(
 
 
 def test_run_yaml_tells_what_was_done(cohort: Cohort, tmp_path: Path) -> None:
+    started = time.perf_counter()
     done = go(Tracing(delay=0.05), cohort, tmp_path, seed=7)
+    elapsed = time.perf_counter() - started
     told = yaml.safe_load((done.folder / "run.yaml").read_text())
     assert told == done.info
     assert told["status"] == "complete"
@@ -281,7 +288,8 @@ def test_run_yaml_tells_what_was_done(cohort: Cohort, tmp_path: Path) -> None:
     assert told["folds_done"] == "5 of 5"
     assert told["protocol"]["statement"].endswith("share no subjects, no sequences, no frames.")
     assert set(told["versions"]) >= {"painkit", "scikit-learn", "torch", "gpytorch"}
-    assert all(0.05 <= fold["seconds"] < 10 for fold in told["folds"])
+    assert all(fold["seconds"] >= 0.05 for fold in told["folds"])
+    assert sum(fold["seconds"] for fold in told["folds"]) <= elapsed + 5 * 0.0005  # told in milliseconds
     assert [fold["n_train"] for fold in told["folds"]] == [12] * 5
     assert [fold["test_subjects"] for fold in told["folds"]] == cohort.subjects["subject"].tolist()
 

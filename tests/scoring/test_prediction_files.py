@@ -143,7 +143,7 @@ def test_binary_junk_is_no_mat_file(tmp_path, content, message):
         read_predictions(tmp_path / "a.mat")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     compress=st.booleans(),
     edits=st.lists(
@@ -230,7 +230,7 @@ def test_bad_csv_names_file_line_and_what_was_expected(tmp_path, text, message):
     assert caught.value.expected
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(
         st.binary(max_size=200),
