@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from painkit.errors import PainkitError
+from painkit.models.nets.landmark_net import N_COORDINATES
 from painkit.models.sequences.stage1 import FrameNetwork
-from painkit.models.sequences.standardize import N_COORDINATES
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", category=DeprecationWarning)

@@ -27,7 +27,7 @@ __all__ = ["data_digest", "describe", "digest", "machine", "precision_of", "seed
 
 # Parameters that say how a fit is done or shown, not what comes out; `memory` is a cache, as in scikit-learn.
 _NO_EFFECT = frozenset({"memory", "n_jobs", "progress", "verbose"})
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "gpytorch", "skorch")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "gpytorch")
 
 
 def describe(value: Any, where: str = "estimator") -> Any:
@@ -83,14 +83,14 @@ def describe(value: Any, where: str = "estimator") -> Any:
 
 
 def settled(estimator: Any) -> Any:
-    """Put in place of 'auto' the device, and number format, that it means on this machine.
+    """Put in place of 'auto' the device that it means on this machine.
 
     A run that was begun on a CPU and goes on where there is a GPU must not mix the two.
 
     Parameters
     ----------
     estimator : estimator
-        Its `device`, and the `precision` beside it, are looked at; those of nested estimators, too.
+        Its `device` is looked at; those of nested estimators, too.
 
     Returns
     -------
@@ -100,24 +100,20 @@ def settled(estimator: Any) -> Any:
     Raises
     ------
     PainkitError
-        See `painkit.models.training.acceleration.choose_acceleration`.
+        See `painkit.models.training.acceleration.choose_device`.
     """
     given, settings = estimator.get_params(deep=True), {}
     for name in given:
-        precision = name.removesuffix("device") + "precision"
-        if (name == "device" or name.endswith("__device")) and "auto" in (given[name], given.get(precision)):
-            from painkit.models.training.acceleration import choose_acceleration  # imports torch: seconds
+        if (name == "device" or name.endswith("__device")) and given[name] == "auto":
+            from painkit.models.training.acceleration import choose_device  # imports torch: seconds
 
-            chosen = choose_acceleration(str(given[name]), given.get(precision, "float32"))
-            settings[name] = str(chosen.device)
-            if precision in given:
-                settings[precision] = str(chosen.dtype).removeprefix("torch.")
+            settings[name] = str(choose_device("auto"))
     return clone(estimator).set_params(**settings) if settings else estimator
 
 
 def precision_of(estimator: Any) -> str:
-    """Number format of an estimator's networks: its `precision`, settled for this machine, else float32."""
-    return str(settled(estimator).get_params(deep=False).get("precision", "float32"))
+    """Number format of an estimator's networks: its `precision`, float32 where it has none."""
+    return str(estimator.get_params(deep=False).get("precision", "float32"))
 
 
 def _name(thing: Any, where: str) -> str:
@@ -139,7 +135,6 @@ def _source(thing: Any) -> dict[str, str]:
         "sklearn",
         "torch",
         "gpytorch",
-        "skorch",
         "numpy",
         "builtins",
     }:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +13,8 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
 
 from painkit import __version__
 from painkit.errors import PainkitError
@@ -45,15 +47,15 @@ def read_tensors(path: str | PathLike[str]) -> dict[str, Tensor]:
 
 
 class Persistent:
-    """``save`` and ``load`` for estimators that can give and take their fitted state.
+    """``save`` and ``load`` for estimators.
 
-    A subclass writes `_state` (JSON-able facts, tensors) and `_restore`, its inverse.
+    What is kept are the parameters and, as scikit-learn has it, every attribute whose name ends with an
+    underscore: numbers and text as JSON, arrays as tensors, estimators inside by the same rule, nets by their
+    weights. A class with nets gives fresh ones by `_new_net`.
     """
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        raise NotImplementedError
-
-    def _restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    def _new_net(self) -> Any:
+        """Give an untrained `net_` of this estimator, from its parameters and other fitted attributes."""
         raise NotImplementedError
 
     def save(self, folder: str | PathLike[str]) -> Path:
@@ -62,21 +64,15 @@ class Persistent:
         Raises
         ------
         PainkitError
-            When a parameter has no JSON form (a generator as `random_state`), or writing fails.
+            When a parameter cannot be kept (a generator as `random_state`), or writing fails.
         """
-        facts, tensors = self._state()
-        parameters = self.get_params(deep=False)  # type: ignore[attr-defined]
-        document = {
-            "painkit": __version__,
-            "estimator": type(self).__name__,
-            # A folder of kept networks belongs to the machine that trained, not to the model.
-            "parameters": {k: None if k == "memory" else v for k, v in parameters.items()},
-            "fitted": facts,
-        }
+        check_is_fitted(self)
+        tensors: dict[str, Tensor] = {}
         try:
+            document = {"painkit": __version__, **_take_apart(self, "", tensors)}
             text = json.dumps(document, indent=1, default=_jsonable)
         except TypeError as error:
-            raise PainkitError(f"a parameter cannot be saved: {error}", where=folder) from error
+            raise PainkitError(f"cannot be saved: {error}", where=folder) from error
         write_tensors(Path(folder) / "model.safetensors", tensors)
         # The JSON comes last: a folder that has one is complete.
         with write_atomically(Path(folder) / "model.json") as temporary:
@@ -95,20 +91,76 @@ class Persistent:
         path = Path(folder) / "model.json"
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            name, parameters, facts = document["estimator"], document["parameters"], document["fitted"]
+            name = document["estimator"]
         except OSError as error:
             raise PainkitError(f"could not be read: {error.strerror}", where=path) from error
         except (ValueError, KeyError, TypeError) as error:
             raise PainkitError(f"is not a saved painkit model: {error!r}", where=path) from error
-        if name != cls.__name__:
-            raise PainkitError(f"holds a {name}", where=path, expected=cls.__name__)
+        if name != _name(cls):
+            raise PainkitError(f"holds a {str(name).split('.')[-1]}", where=path, expected=cls.__name__)
         tensors = read_tensors(path.with_name("model.safetensors"))
         try:
-            model = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()})
-            model._restore(facts, tensors)
-        except (KeyError, TypeError, RuntimeError, ValueError) as error:
-            raise PainkitError(f"does not fit this version's {name}: {error}", where=path) from error
+            model: Self = _put_together(document, tensors)
+        except (KeyError, TypeError, RuntimeError, ValueError, AttributeError, ImportError) as error:
+            raise PainkitError(f"does not fit this version's {cls.__name__}: {error}", where=path) from error
         return model
+
+
+def _name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _take_apart(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """Give the JSON form of a value; its arrays and weights go into `tensors` under names that begin so."""
+    if isinstance(value, Persistent):
+        # A folder of kept networks belongs to the machine that trained, not to the model.
+        parameters = {k: v for k, v in value.get_params(deep=False).items() if k != "memory"}  # type: ignore[attr-defined]
+        fitted = {k: v for k, v in vars(value).items() if k.endswith("_")}
+        return {
+            "estimator": _name(type(value)),
+            "parameters": {k: _take_apart(v, f"{name}{k}.", tensors) for k, v in parameters.items()},
+            "fitted": {k: _take_apart(v, f"{name}{k}.", tensors) for k, v in fitted.items()},
+        }
+    if isinstance(value, nn.Module):
+        tensors.update({name + k: tensor for k, tensor in value.state_dict().items()})
+        return {"net": name}
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        tensors[name[:-1]] = torch.from_numpy(np.array(value))
+        return {"array": name[:-1]}
+    if isinstance(value, np.ndarray):
+        return {"texts": value.astype(str).tolist()}
+    if isinstance(value, list):
+        return [_take_apart(one, f"{name}{i}.", tensors) for i, one in enumerate(value)]
+    return value
+
+
+def _put_together(form: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Give back what `_take_apart` took apart, but for nets."""
+    if isinstance(form, list):
+        return [_put_together(one, tensors) for one in form]
+    if not isinstance(form, dict):
+        return form
+    if "array" in form:
+        return tensors[form["array"]].numpy()
+    if "texts" in form:
+        return np.array(form["texts"], dtype=str)
+    module, _, name = form["estimator"].rpartition(".")
+    if not module.startswith("painkit.models."):
+        raise ValueError(f"{form['estimator']} is no estimator of painkit")
+    parameters = {k: _put_together(v, tensors) for k, v in form["parameters"].items()}
+    model = getattr(import_module(module), name)(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
+    )
+    nets = {k: v["net"] for k, v in form["fitted"].items() if isinstance(v, dict) and "net" in v}
+    for k, v in form["fitted"].items():
+        if k not in nets:
+            setattr(model, k, _put_together(v, tensors))
+    for k, prefix in nets.items():
+        net = model._new_net()
+        weights = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+        net.load_state_dict(weights)
+        setattr(model, k, net.eval())
+    return model
 
 
 def _jsonable(value: object) -> object:

@@ -19,7 +19,8 @@ from painkit.evaluation.study import Results, Row, Rows, Study
 from painkit.evaluation.tables import published_beside
 from painkit.metrics import evaluate
 from painkit.models.crops.pain_level import ROWS, FaceNetRegression
-from painkit.models.features.base import Features, deep_features, landmark_features
+from painkit.models.features.base import Features
+from painkit.models.features.frame_features import deep_features, landmark_features
 from painkit.models.features.osvr import OrdinalSVR
 from painkit.models.features.rcr import RecurrentConvolutionRegression
 from painkit.papers.paper import Paper

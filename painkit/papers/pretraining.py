@@ -18,7 +18,8 @@ from painkit.evaluation.run_fold import limited_threads
 from painkit.evaluation.study import Study
 from painkit.faces.crops import FaceCrop
 from painkit.kept import kept
-from painkit.models.crops.verification import FaceVerification, verification_auc
+from painkit.metrics.verification import verification_auc
+from painkit.models.crops.verification import FaceVerification
 from painkit.models.nets.weights import WeightsFile
 
 __all__ = ["Pretraining", "backbone", "identity_store", "pretrain"]

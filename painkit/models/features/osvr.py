@@ -8,22 +8,20 @@ describes neither the margins nor the solver; those are painkit's own and stated
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Literal, Self
 from warnings import warn
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import Bounds, minimize
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from painkit.errors import PainkitError
-from painkit.models.features.base import Features, features_of, sequence_slices
-from painkit.models.persistence import Persistent
+from painkit.models.features.base import FeatureEstimator
+from painkit.models.frame_tables import sequence_slices
 
 __all__ = ["OrdinalSVR", "ordinal_pairs"]
 
@@ -67,7 +65,7 @@ def ordinal_pairs(levels: NDArray[np.floating]) -> NDArray[np.intp]:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class OrdinalSVR(RegressorMixin, FeatureEstimator):  # type: ignore[misc]
     """OSVR-L1 and OSVR-L2: ``f(x) = w x + b`` with a tube loss on labels and a ranking loss on order.
 
     Minimises ``|w|^2 / 2 + c sum l(|f(x_i) - y_i| - epsilon) + c_ordinal sum l(m_ij - f(x_j) + f(x_i))`` over
@@ -80,8 +78,8 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
 
     Parameters
     ----------
-    features : (n_frames, d) array or path of an .npy file
-        Column ``row`` of `X` points into it; see `landmark_features`. Standardised on the training frames.
+    features
+        As in `FeatureEstimator`.
     norm : {1, 2}
         OSVR-L1 or OSVR-L2.
     supervision : {'all', 'keyframes'}
@@ -98,11 +96,10 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
     intercept_ : float
     duality_gap_ : float
         Relative gap of the solution; 0 is exact. Above 1 % a `ConvergenceWarning` tells it.
-    n_ordinal_, n_without_features_, n_without_label_ : int
-        Ordered pairs used; frames left out.
+    n_ordinal_ : int
+        Ordered pairs used.
     """
 
-    features: Features
     norm: Literal[1, 2] = 1
     supervision: Literal["all", "keyframes"] = "all"
     c: float = 0.01
@@ -118,19 +115,7 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
                 f"norm={self.norm!r}, supervision={self.supervision!r}",
                 expected="1 or 2; 'all' or 'keyframes'",
             )
-        table, levels = features_of(X, self.features).astype(np.float64), np.asarray(y, dtype=np.float64)
-        if levels.shape != (len(X),):
-            raise PainkitError(f"labels of shape {levels.shape} for {len(X)} frames", expected=f"({len(X)},)")
-        has_features = np.isfinite(table).all(axis=1)
-        usable = has_features & np.isfinite(levels)
-        self.n_without_features_ = int((~has_features).sum())
-        self.n_without_label_ = int((has_features & ~usable).sum())
-        if not usable.any():
-            raise PainkitError("no frame has both features and a label")
-        self.mean_ = table[usable].mean(axis=0)
-        deviation = table[usable].std(axis=0)
-        self.scale_ = np.where(deviation > 1e-9, deviation, 1.0)
-        z = (table - self.mean_) / self.scale_
+        z, levels, usable = self._training_table(X, y)
         numbers = X["frame"].to_numpy(dtype=np.float64)
         labelled: list[NDArray[np.intp]] = []
         pairs: list[NDArray[np.intp]] = []
@@ -203,18 +188,6 @@ class OrdinalSVR(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[mis
     def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Levels (n,) on the scale of the labels; NaN where a frame has no features."""
         check_is_fitted(self, "coef_")
-        z = (features_of(X, self.features) - self.mean_) / self.scale_
+        z = self._standardized(self._table(X))
         levels: NDArray[np.float64] = np.clip(z @ self.coef_ + self.intercept_, *self.clip)
         return levels
-
-    def _state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        check_is_fitted(self, "coef_")
-        names = ("intercept_", "duality_gap_", "n_ordinal_", "n_without_features_", "n_without_label_")
-        arrays = {name: torch.from_numpy(getattr(self, name)) for name in ("coef_", "mean_", "scale_")}
-        return {name: getattr(self, name) for name in names}, arrays
-
-    def _restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        for name, value in facts.items():
-            setattr(self, name, value)
-        for name, tensor in tensors.items():
-            setattr(self, name, tensor.numpy())

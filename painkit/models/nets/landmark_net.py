@@ -7,9 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from painkit.models.sequences.standardize import N_COORDINATES
+__all__ = ["N_COORDINATES", "LandmarkNet", "Placement"]
 
-__all__ = ["LandmarkNet", "Placement"]
+N_COORDINATES = 132
+"""x and y of 66 landmarks."""
 
 Placement = Literal["none", "third_layer", "input"]
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GroupKFold
-from torch import Tensor
 
 from painkit.errors import PainkitError
-from painkit.models.sequences.base import TARGETS, check_labels, check_sequences
 from painkit.models.sequences.gaussian_process import GaussianProcess
 from painkit.models.sequences.stage1 import FrameNetwork
 from painkit.models.sequences.statistics import sequence_statistics, statistic_names
@@ -55,8 +52,6 @@ class DeepFaceLIFT(FrameNetwork):
         One per target, in the order VAS, OPI.
     statistics_ : (n_sequences, n_statistics) array
         What the Gaussian processes were trained on.
-    n_unusable_sequences_ : int
-        Training sequences without a tracked frame: they have no statistics.
     """
 
     gp_inputs: tuple[str, ...] = ("vas",)
@@ -66,21 +61,14 @@ class DeepFaceLIFT(FrameNetwork):
 
     def fit(self, X: Sequence[SequenceSample], y: ArrayLike) -> Self:
         """Train both stages; see `FrameNetwork.fit` for `X`, `y` and errors."""
-        if self.stage2 not in ("cross_fitted", "in_sample"):
-            raise PainkitError(f"stage2={self.stage2!r}", expected="'cross_fitted' or 'in_sample'")
-        if not self.gp_inputs or not set(self.gp_inputs) <= set(self.labels):
-            raise PainkitError(f"gp_inputs={self.gp_inputs}", expected=f"some of labels={self.labels}")
-        super().fit(X, y)
-        labels = check_labels(X, y)
-        samples = [s for s, usable in zip(check_sequences(X), labels.usable, strict=True) if usable]
-        values = labels.values[labels.usable]
+        samples, values = self._labelled_sequences(X, y)
+        self._fit_net(samples, values)
         if self.stage2 == "in_sample":
             estimates = self.frame_estimates(samples)
         else:
             estimates = self._out_of_fold_estimates(samples, values)
         statistics = self._summarise(estimates)
-        usable = np.isfinite(statistics).all(axis=1)
-        self.n_unusable_sequences_ = int((~usable).sum())
+        usable = np.isfinite(statistics).all(axis=1)  # not so without a tracked frame
         self.statistics_ = statistics[usable]
         self.gps_ = [
             GaussianProcess(n_restarts=self.gp_restarts, random_state=self.seed_).fit(
@@ -89,6 +77,13 @@ class DeepFaceLIFT(FrameNetwork):
             for column in values[usable].T
         ]
         return self
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if self.stage2 not in ("cross_fitted", "in_sample"):
+            raise PainkitError(f"stage2={self.stage2!r}", expected="'cross_fitted' or 'in_sample'")
+        if not self.gp_inputs or not set(self.gp_inputs) <= set(self.labels):
+            raise PainkitError(f"gp_inputs={self.gp_inputs}", expected=f"some of labels={self.labels}")
 
     def _out_of_fold_estimates(
         self, samples: list[SequenceSample], values: NDArray[np.float64]
@@ -150,30 +145,5 @@ class DeepFaceLIFT(FrameNetwork):
                 stacklevel=2,
             )
         posterior = [gp.predict(statistics, return_std=True) for gp in self.gps_]
-        mean = np.stack([m for m, _ in posterior], axis=1)
-        std = np.stack([s for _, s in posterior], axis=1)
-        if self.flat_:
-            mean, std = mean[:, 0], std[:, 0]
+        mean, std = (self._shaped(np.stack(one, axis=1)) for one in zip(*posterior, strict=True))
         return (mean, std) if return_std else mean
-
-    def _state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        facts, tensors = super()._state()
-        facts["n_unusable_sequences"] = self.n_unusable_sequences_
-        facts["gps"] = [
-            {"converged": gp.converged_, "fallback": gp.fallback_, "seed": gp.random_state}
-            for gp in self.gps_
-        ]
-        tensors["statistics"] = torch.from_numpy(self.statistics_)
-        for name, gp in zip(TARGETS, self.gps_, strict=False):
-            tensors |= {f"gp.{name}.{key}": torch.from_numpy(value) for key, value in gp.arrays().items()}
-        return facts, tensors
-
-    def _restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        super()._restore({k: v for k, v in facts.items() if k != "gps"}, tensors)
-        self.statistics_ = tensors["statistics"].numpy()
-        self.gps_ = []
-        for name, told in zip(TARGETS, facts["gps"], strict=False):
-            prefix = f"gp.{name}."
-            arrays = {k.removeprefix(prefix): v.numpy() for k, v in tensors.items() if k.startswith(prefix)}
-            gp = GaussianProcess(n_restarts=self.gp_restarts, random_state=told["seed"])
-            self.gps_.append(gp.restore(arrays, converged=told["converged"], fallback=told["fallback"]))

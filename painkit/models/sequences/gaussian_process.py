@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from painkit.errors import PainkitError
+from painkit.models.persistence import Persistent
 
 with warnings.catch_warnings():
     # At import, linear_operator compiles by torch.jit.script, which newer versions of torch deprecate.
@@ -38,12 +39,10 @@ __all__ = ["GaussianProcess"]
 # the targets' variance (less noise than 1e-4 of it would make the covariance singular).
 _LENGTHSCALE, _OUTPUTSCALE, _NOISE = (1e-1, 1e3), (1e-3, 1e2), (1e-4, 1e1)
 _HOPELESS = 1e25
-_SCALARS = ("target_mean", "target_scale", "outputscale", "noise", "log_marginal_likelihood")
-_ARRAYS = ("inputs", "targets", "input_mean", "input_scale", "lengthscales", *_SCALARS)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianProcess(Persistent, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Gaussian process of DeepFaceLIFT's stage 2 (Sec. 3.2, Eqs. 2-6).
 
     Inputs are z-scored and targets centred; the covariance is
@@ -94,6 +93,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             )
         if not (np.isfinite(statistics).all() and np.isfinite(targets).all()):
             raise PainkitError("inputs or targets of the Gaussian process are not finite")
+        self.__dict__.pop("_factor", None)  # of a fit before
         self.n_features_in_ = statistics.shape[1]
         self.input_mean_, self.input_scale_ = statistics.mean(axis=0), statistics.std(axis=0)
         self.input_scale_[self.input_scale_ < 1e-12 * np.abs(statistics).max(axis=0, initial=1e-12)] = 1.0
@@ -136,7 +136,6 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.noise_, self.outputscale_, *lengthscales = np.exp(logarithms).tolist()
         self.lengthscales_ = np.array(lengthscales)
         self.log_marginal_likelihood_ = -value * len(self.targets_)
-        self._factorise()
 
     def _predict_the_mean(self, why: str) -> None:
         self.fallback_, self.converged_ = "constant", False
@@ -150,10 +149,13 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         covariance: NDArray[np.float64] = self.outputscale_ * np.exp(-0.5 * squared)
         return covariance
 
-    def _factorise(self) -> None:
-        noisy = self._kernel(self.inputs_) + self.noise_ * np.eye(len(self.inputs_))
-        self._cholesky = cholesky(noisy, lower=True)
-        self._weights = cho_solve((self._cholesky, True), self.targets_)
+    # gpytorch would predict, too: of 40 rows after 160 in 1.1 ms where this takes 0.05 ms (0.10 ms with the
+    # standard deviation), to 5e-9 of the same. Explanations predict thousands of times.
+    @cached_property
+    def _factor(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Cholesky factor of the training covariance, and its inverse applied to the targets."""
+        factor = cholesky(self._kernel(self.inputs_) + self.noise_ * np.eye(len(self.inputs_)), lower=True)
+        return factor, cho_solve((factor, True), self.targets_)
 
     @property
     def relevance_(self) -> NDArray[np.float64]:
@@ -182,33 +184,13 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if self.fallback_ == "constant":
             mean[known], std[known] = self.target_mean_, self.target_scale_
         elif known.any():
-            covariance = self._kernel(inputs[known])
-            mean[known] = self.target_mean_ + covariance.T @ self._weights
+            covariance, (factor, weights) = self._kernel(inputs[known]), self._factor
+            mean[known] = self.target_mean_ + covariance.T @ weights
             if return_std:
-                explained = solve_triangular(self._cholesky, covariance, lower=True)
+                explained = solve_triangular(factor, covariance, lower=True)
                 variance = self.outputscale_ + noise * self.noise_ - (explained**2).sum(axis=0)
                 std[known] = np.sqrt(np.maximum(variance, 0.0))
         return (mean, std) if return_std else mean
-
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """Everything fitted, as float64 arrays; `restore` takes it back."""
-        check_is_fitted(self)
-        return {
-            name: np.atleast_1d(np.asarray(getattr(self, f"{name}_"), dtype=np.float64)) for name in _ARRAYS
-        }
-
-    def restore(
-        self, arrays: Mapping[str, NDArray[np.float64]], *, converged: bool, fallback: str | None
-    ) -> Self:
-        """Become the fitted process that gave `arrays`."""
-        for name in _ARRAYS:
-            value = np.asarray(arrays[name], dtype=np.float64)
-            setattr(self, f"{name}_", float(value[0]) if name in _SCALARS else value)
-        self.n_features_in_ = self.inputs_.shape[1]
-        self.converged_, self.fallback_ = converged, fallback
-        if fallback != "constant":
-            self._factorise()
-        return self
 
 
 class _Exact(gpytorch.models.ExactGP):  # type: ignore[misc]

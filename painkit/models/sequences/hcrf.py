@@ -5,23 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
-from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from painkit.errors import PainkitError
-from painkit.models.persistence import Persistent
-from painkit.models.sequences.base import TARGETS, check_labels, check_sequences, tracked_rows
-from painkit.models.sequences.standardize import LandmarkStandardizer
+from painkit.models.sequences.base import TARGETS, SequenceEstimator
+from painkit.models.training.acceleration import choose_device
 from painkit.progress import tqdm
 
 if TYPE_CHECKING:
@@ -78,7 +74,7 @@ class HiddenChain(nn.Module):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
+class HCRF(SequenceEstimator):
     """Hidden conditional random field with five hidden states (DeepFaceLIFT, Sec. 4, HCRF baseline).
 
     Labels are the classes 0-10 (VAS) or 0-5 (OPI), rounded; the estimate is the expectation over the classes'
@@ -88,40 +84,27 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_states : int
-    placement : {'none', 'input'}
-        Personal features nowhere, or beside the landmarks of each frame.
-    personal_features, standardize
-        As in `FrameNetwork`.
     l2 : float
         Weight of half the squared norm of the parameters, per sequence.
     max_iter : int
         Iterations of L-BFGS.
-    frame_step : int
-        Every `frame_step`-th tracked frame is read, in training and prediction. Neighbouring frames say
-        nearly the same, and the cost is linear in the length of the longest sequence.
-    random_state : int, RandomState or None
-        Seeds the initial parameters (hidden states start out different, else they stay equal).
-    device : str
-    progress : bool
+    **others
+        As in `SequenceEstimator`. `frame_step` holds in training and prediction: neighbouring frames say
+        nearly the same, and the cost is linear in the length of the longest sequence. `random_state` seeds
+        the initial parameters (hidden states start out different, else they stay equal).
 
     Attributes
     ----------
+    net_ : ModuleList of HiddenChain
+        One per target, in the order VAS, OPI.
     converged_ : bool
         Whether L-BFGS ended because nothing more was to be gained, for every target.
-    n_dropped_sequences_, n_unusable_sequences_ : int
-        Training sequences left out: a label is missing; no frame is tracked.
     """
 
     n_states: int = 5
-    placement: Literal["none", "input"] = "none"
-    personal_features: tuple[str, ...] = ("complexion", "age", "gender")
-    standardize: Literal["subject", "train"] = "subject"
     l2: float = 1e-3
     max_iter: int = 50
     frame_step: int = 4
-    random_state: int | RandomState | None = None
-    device: str = "cpu"
-    progress: bool = False
 
     def fit(self, X: Sequence[SequenceSample], y: ArrayLike) -> Self:
         """Train on sequences; see `FrameNetwork.fit` for `X` and `y` (one or two columns).
@@ -136,36 +119,24 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
         ConvergenceWarning
             When a search stopped early, for each such target; see `converged_`.
         """
-        samples, labels = check_sequences(X), check_labels(X, y)
-        self.flat_, self.n_dropped_sequences_ = labels.flat, int((~labels.usable).sum())
-        samples = [sample for sample, usable in zip(samples, labels.usable, strict=True) if usable]
-        classes = np.rint(labels.values[labels.usable]).astype(np.int64)
+        rows, labels = self._training_rows(*self._labelled_sequences(X, y))
+        classes = np.rint(labels).astype(np.int64)
         for name, column in zip(TARGETS, classes.T, strict=False):
             if column.min() < 0 or column.max() >= _N_CLASSES[name]:
                 raise PainkitError(
                     f"{name.upper()} labels from {column.min()} to {column.max()}",
                     expected=f"0 to {_N_CLASSES[name] - 1}",
                 )
-        self.standardizer_ = LandmarkStandardizer(self.standardize).fit(samples)
-        rows = tracked_rows(samples, self.standardizer_, self._features, self.frame_step)
-        seen = [i for i, r in enumerate(rows) if len(r)]
-        if not seen:
-            raise PainkitError(f"none of the frames of {len(rows)} training sequences has all 66 landmarks")
-        self.n_unusable_sequences_ = len(rows) - len(seen)
-        order, inputs, lengths = self._padded([rows[i] for i in seen])
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.chains_, self.converged_ = [], True
-        for name, column in zip(TARGETS, classes[seen].T, strict=False):
-            chain = HiddenChain(inputs.shape[2], self.n_states, _N_CLASSES[name]).to(self.device)
-            generator = torch.Generator().manual_seed(seed)
-            start = torch.cat([p.detach().cpu().reshape(-1) for p in chain.parameters()])
-            start = 0.1 * torch.randn(len(start), generator=generator)
-            wanted = torch.from_numpy(column[order])
+        order, inputs, lengths = self._padded(rows)
+        self.net_, self.converged_ = self._new_net(), True
+        for name, chain, column in zip(TARGETS, self.net_, classes.T, strict=False):
+            generator = torch.Generator().manual_seed(self.seed_)
+            start = 0.1 * torch.randn(sum(p.numel() for p in chain.parameters()), generator=generator)
+            wanted = torch.from_numpy(column[order]).to(inputs.device)
             stopped = self._maximise(chain, start.double().numpy(), inputs, lengths, wanted)
             if stopped is not None:
                 self.converged_ = False
                 warnings.warn(f"HCRF, {name.upper()}: {stopped}", ConvergenceWarning, stacklevel=2)
-            self.chains_.append(chain.eval())
         return self
 
     def _maximise(
@@ -173,10 +144,9 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
     ) -> str | None:
         """Give the chain its best parameters; say why the search stopped when it was too early."""
         parameters = list(chain.parameters())
-        wanted = wanted.to(self.device)
 
         def loss(vector: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            flat = torch.from_numpy(vector).to(self.device, torch.float32)
+            flat = torch.from_numpy(vector).to(inputs.device, torch.float32)
             nn.utils.vector_to_parameters(flat, parameters)
             value = nn.functional.cross_entropy(chain(inputs, lengths), wanted)
             # Chains of one frame have no transition: its gradient is 0, not missing.
@@ -196,13 +166,9 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
             found: Any = minimize(
                 loss, start, jac=True, method="L-BFGS-B", options=options, callback=callback
             )
-        flat = torch.from_numpy(np.asarray(found.x, dtype=np.float32)).to(self.device)
+        flat = torch.from_numpy(np.asarray(found.x, dtype=np.float32)).to(inputs.device)
         nn.utils.vector_to_parameters(flat, parameters)
         return None if found.success else str(found.message)
-
-    @property
-    def _features(self) -> tuple[str, ...]:
-        return self.personal_features if self.placement == "input" else ()
 
     def _padded(self, rows: list[NDArray[np.float32]]) -> tuple[NDArray[np.int64], Tensor, Tensor]:
         """Order by falling length, padded inputs and lengths in that order."""
@@ -210,18 +176,18 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
         tensors = [torch.from_numpy(rows[i]) for i in order]
         # A mean over the inputs keeps the scores of 132 coordinates at the scale of the other terms.
         padded = nn.utils.rnn.pad_sequence(tensors, batch_first=True) / tensors[0].shape[1] ** 0.5
-        return order, padded.to(self.device), torch.tensor([len(t) for t in tensors])
+        return order, padded.to(choose_device(self.device)), torch.tensor([len(t) for t in tensors])
 
     def predict_proba(self, X: Sequence[SequenceSample]) -> list[NDArray[np.float64]]:
         """Class probabilities, one (n, n_classes) array per target; NaN without a tracked frame."""
         check_is_fitted(self)
-        rows = tracked_rows(check_sequences(X), self.standardizer_, self._features, self.frame_step)
-        known = [i for i, r in enumerate(rows) if len(r)]
-        tables = [np.full((len(rows), len(chain.state)), np.nan) for chain in self.chains_]
+        rows = [self._tracked(one) for one in self._frame_rows(X)]
+        known = [i for i, one in enumerate(rows) if len(one)]
+        tables = [np.full((len(rows), len(chain.state)), np.nan) for chain in self.net_]
         if known:
             order, inputs, lengths = self._padded([rows[i] for i in known])
             with torch.inference_mode():
-                for table, chain in zip(tables, self.chains_, strict=True):
+                for table, chain in zip(tables, self.net_, strict=True):
                     probabilities = chain(inputs, lengths).double().softmax(dim=1).cpu().numpy()
                     table[np.asarray(known)[order]] = probabilities
         return tables
@@ -235,32 +201,12 @@ class HCRF(Persistent, BaseEstimator):  # type: ignore[misc]
             values = np.arange(table.shape[1])
             means.append(table @ values)
             stds.append(np.sqrt(np.maximum(table @ values**2 - means[-1] ** 2, 0.0)))
-        mean, std = np.stack(means, axis=1), np.stack(stds, axis=1)
-        if self.flat_:
-            mean, std = mean[:, 0], std[:, 0]
+        mean, std = (self._shaped(np.stack(one, axis=1)) for one in (means, stds))
         return (mean, std) if return_std else mean
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        check_is_fitted(self)
-        facts = {
-            "flat": self.flat_,
-            "converged": self.converged_,
-            "n_dropped_sequences": self.n_dropped_sequences_,
-            "n_unusable_sequences": self.n_unusable_sequences_,
-        }
-        tensors = self.standardizer_.tensors()
-        for name, chain in zip(TARGETS, self.chains_, strict=False):
-            tensors |= {f"{name}.{key}": tensor for key, tensor in chain.state_dict().items()}
-        return facts, tensors
-
-    def _restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        for name, value in facts.items():
-            setattr(self, f"{name}_", value)
-        self.standardizer_ = LandmarkStandardizer.from_tensors(self.standardize, tensors)
-        self.chains_ = []
-        for name in TARGETS[: 1 + ("opi.state" in tensors)]:
-            prefix = f"{name}."
-            weights = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-            chain = HiddenChain(weights["observation"].shape[1], self.n_states, len(weights["state"]))
-            chain.load_state_dict(weights)
-            self.chains_.append(chain.to(self.device).eval())
+    def _new_net(self) -> Any:
+        chains = [
+            HiddenChain(self._n_inputs, self.n_states, _N_CLASSES[name])
+            for name in TARGETS[: self.n_targets_]
+        ]
+        return nn.ModuleList(chains).to(choose_device(self.device))

@@ -58,4 +58,4 @@ class MeanVoting(FrameNetwork):
             tracked = estimates[np.isfinite(estimates[:, 0])]
             if len(tracked):
                 pooled[row] = pool(tracked, axis=0)
-        return pooled[:, 0] if self.flat_ else pooled
+        return self._shaped(pooled)

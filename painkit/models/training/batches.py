@@ -1,4 +1,4 @@
-"""Which frames a frame-level model trains on, and in what order (Wang et al. 2017, section 3.3)."""
+"""Which samples a model trains on, and in what order (thinning, sampling: Wang et al. 2017, section 3.3)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from painkit.errors import PainkitError
 
-__all__ = ["Sampling", "Thinning", "batches", "thin"]
+__all__ = ["Sampling", "Thinning", "batches", "shuffled", "thin"]
 
 Sampling = Literal["all", "uniform"]
 Thinning = Literal["collapse", "literal"]
@@ -105,3 +106,15 @@ def batches(
             queue = queue[batch_size:]
     else:
         raise PainkitError(f"unknown sampling {sampling!r}", expected="'all' or 'uniform'")
+
+
+def shuffled(n: int, batch_size: int, epochs: int, seed: int) -> Iterator[torch.Tensor]:
+    """Positions of the batches of whole epochs, each in a new random order; its last batch may be small.
+
+    Yields
+    ------
+    (batch_size or fewer,) int64 tensor
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(epochs):
+        yield from torch.split(torch.randperm(n, generator=generator), batch_size)

@@ -1,72 +1,53 @@
-"""The training and the estimation loop that all nets on face crops share."""
+"""The one training loop: what a step does is handed in."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from painkit.data.crop_store import FrameStore
 from painkit.errors import PainkitError
-from painkit.models.nets.face_net import to_input
-from painkit.models.training.acceleration import Acceleration
-from painkit.models.training.augmentation import Augmentation
 from painkit.progress import tqdm
 
-# Looking at the loss makes a GPU wait, so it is looked at every so many iterations.
-_CHECKED = 50
+__all__ = ["descend", "seeded", "train"]
 
-__all__ = ["estimate_crops", "estimate_rows", "parameter_groups", "train_on_crops"]
+Batch = TypeVar("Batch")
 
-
-def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Parameters with weight decay, and biases without, as in the released solver."""
-    named = list(net.named_parameters())
-    return [
-        {"params": [p for name, p in named if not name.endswith("bias")], "weight_decay": weight_decay},
-        {"params": [p for name, p in named if name.endswith("bias")], "weight_decay": 0.0},
-    ]
+# Looking at a loss makes a GPU wait, so losses are looked at every so many iterations.
+_LOOKED_AT = 50
 
 
-def train_on_crops(
+def train(
     net: nn.Module,
-    loss: Callable[[Tensor, NDArray[np.intp]], list[Tensor]],
-    store: FrameStore,
-    rows: NDArray[np.intp],
-    batches: Iterable[NDArray[np.intp]],
-    optimizer: torch.optim.Optimizer,
+    step: Callable[[Batch], Sequence[Tensor]],
+    batches: Iterable[Batch],
     *,
-    acceleration: Acceleration,
-    augmentation: Augmentation,
-    seed: int,
-    schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
-    progress: bool | int = False,
+    total: int,
+    description: str,
+    progress: bool = False,
 ) -> NDArray[np.float64]:
-    """Train a net for as many iterations as there are batches.
+    """Take one step a batch, with the net in training mode, and leave it in evaluation mode.
 
     Parameters
     ----------
     net : Module
-        On the device already.
-    loss : callable
-        ``loss(images, positions)`` gives weighted terms whose sum is minimised.
-    store, rows : FrameStore, (n,) int array
-        Position i of the training set is row ``rows[i]`` of the store.
-    batches : iterable of int arrays
-        Positions in the training set.
-    optimizer : Optimizer
-    acceleration, augmentation : see there
-    seed : int
-        Of augmentation and dropout.
-    schedule : LRScheduler, optional
-        Stepped after every iteration.
-    progress : bool or int
-        Show a bar; the number of iterations gives it an end.
+        What is trained.
+    step : callable
+        Takes a batch, changes the net and gives its loss terms (scalar tensors, always as many). A step may
+        hold several losses, optimizers and learning rates, and use them in turn; `descend` is the usual one.
+    batches : iterable
+        Of whatever the step takes; one iteration each.
+    total : int
+        How many there are.
+    description : str
+        Of the progress bar.
+    progress : bool
+        Show one.
 
     Returns
     -------
@@ -76,128 +57,65 @@ def train_on_crops(
     Raises
     ------
     PainkitError
-        When the loss is no longer finite.
+        When a term, or in the end a weight, is not finite.
     """
     history: list[Tensor] = []
+    recent: list[Tensor] = []
 
-    def read(positions: NDArray[np.intp]) -> Tensor:
-        crops = torch.from_numpy(store.batch(rows[positions]))
-        # Only from pinned memory does a copy to the GPU run beside the computation.
-        return crops.pin_memory() if acceleration.device.type == "cuda" else crops
+    def look() -> None:
+        if not recent:
+            return
+        terms = torch.stack(recent).double().cpu()
+        lost = ~torch.isfinite(terms).all(dim=1)
+        if lost.any():
+            at = int(lost.int().argmax())
+            iteration = sum(map(len, history)) + at + 1
+            raise _diverged(f"at iteration {iteration}: loss {terms[at].tolist()}")
+        history.append(terms)
+        recent.clear()
 
-    generator = torch.Generator().manual_seed(seed)
-    scaler = acceleration.scaler()
     net.train()
-    with torch.random.fork_rng(devices=_cuda_devices(acceleration)):
-        torch.manual_seed(seed)
-        bar = tqdm(batches, total=int(progress) or None, disable=not progress, desc="training")
-        for positions, crops in _read_ahead(bar, read):
-            images = augmentation(to_input(crops, acceleration.device), generator)
-            with acceleration.autocast():
-                terms = loss(images, positions)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(torch.stack(terms).sum()).backward()  # type: ignore[no-untyped-call]
-            scaler.step(optimizer)
-            scaler.update()
-            if schedule is not None:
-                schedule.step()
-            history.append(torch.stack(terms).detach())
-            if len(history) % _CHECKED == 0:
-                _refuse_divergence(history[-_CHECKED:], len(history) - _CHECKED)
-    _refuse_divergence(history, 0)
-    return torch.stack(history).double().cpu().numpy() if history else np.empty((0,))
+    for batch in tqdm(batches, total=total, desc=description, leave=False, disable=not progress):
+        recent.append(torch.stack([term.detach() for term in step(batch)]))
+        if len(recent) == _LOOKED_AT:
+            look()
+    look()
+    if not all(torch.isfinite(weight).all() for weight in net.parameters()):
+        raise _diverged("in its last step: a weight is not finite")
+    net.eval()
+    return torch.cat(history).numpy() if history else np.empty((0, 0))
 
 
-@torch.inference_mode()
-def estimate_crops(
-    function: Callable[[Tensor], Tensor],
-    net: nn.Module,
-    crops: Callable[[slice], NDArray[np.uint8]],
-    n: int,
-    *,
-    acceleration: Acceleration,
-    batch_size: int = 128,
-) -> NDArray[np.float32]:
-    """Apply a function of a net to n crops, in evaluation mode.
+def descend(
+    terms: list[Tensor], optimizer: torch.optim.Optimizer, *, max_norm: float | None = None
+) -> list[Tensor]:
+    """Take an optimizer's step down the sum of loss terms, and give the terms.
 
     Parameters
     ----------
-    function : callable
-        Of images (b, 3, height, width); gives (b, ...).
-    net : Module
-        Moved to the device and set to evaluation mode.
-    crops : callable
-        Gives the uint8 crops of a slice of 0..n.
-    n : int
-
-    Returns
-    -------
-    (n, ...) float32 array
+    terms : list of scalar tensors
+        Weighted already.
+    optimizer : Optimizer
+        Its parameters, and no others, move.
+    max_norm : float, optional
+        A longer gradient is cut to this norm.
     """
-    net.to(acceleration.device).eval()
-    result = np.empty(0, np.float32)
-    # An empty batch still goes through the net, so that no frames give an array of the right shape.
-    for start in range(0, max(n, 1), batch_size):
-        part = slice(start, min(start + batch_size, n))
-        images = to_input(crops(part), acceleration.device)
-        with acceleration.autocast():
-            found = function(images).float().cpu().numpy()
-        if start == 0:
-            # One array at once: small ones between the large ones would keep the heap from shrinking.
-            result = np.empty((n, *found.shape[1:]), np.float32)
-        result[part] = found
-    return result
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(torch.stack(terms).sum())
+    if max_norm is not None:
+        nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], max_norm)
+    optimizer.step()
+    return terms
 
 
-def estimate_rows(
-    function: Callable[[Tensor], Tensor],
-    net: nn.Module,
-    store: FrameStore,
-    rows: NDArray[np.intp],
-    *,
-    acceleration: Acceleration,
-) -> NDArray[np.float32]:
-    """Apply a function of a net to the crops of a store's rows: (len(rows), ...), NaN where there is no crop.
-
-    See `estimate_crops`.
-    """
-    usable = store.usable[rows]
-    there = rows[usable]
-    found = estimate_crops(
-        function, net, lambda part: store.batch(there[part]), there.size, acceleration=acceleration
-    )
-    result = np.full((rows.size, *found.shape[1:]), np.nan, dtype=np.float32)
-    result[usable] = found
-    return result
+@contextmanager
+def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Seed torch's own generators, which new weights and dropout draw from, and put them back afterwards."""
+    devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
 
 
-def _read_ahead(
-    batches: Iterable[NDArray[np.intp]], read: Callable[[NDArray[np.intp]], Tensor]
-) -> Iterator[tuple[NDArray[np.intp], Tensor]]:
-    """Batches with their crops; the next ones are read while the present ones train."""
-    with ThreadPoolExecutor(1) as reader:
-        waiting: deque[tuple[NDArray[np.intp], Future[Tensor]]] = deque()
-        for positions in batches:
-            waiting.append((positions, reader.submit(read, positions)))
-            if len(waiting) > 1:
-                ready, crops = waiting.popleft()
-                yield ready, crops.result()
-        for ready, crops in waiting:
-            yield ready, crops.result()
-
-
-def _refuse_divergence(history: list[Tensor], before: int) -> None:
-    if not history:
-        return
-    terms = torch.stack(history)
-    lost = ~torch.isfinite(terms).all(dim=1)
-    if lost.any():
-        at = int(lost.int().argmax())
-        raise PainkitError(
-            f"training diverged at iteration {before + at + 1}: loss {terms[at].tolist()}",
-            expected="a smaller learning rate",
-        )
-
-
-def _cuda_devices(acceleration: Acceleration) -> list[torch.device]:
-    return [acceleration.device] if acceleration.device.type == "cuda" else []
+def _diverged(how: str) -> PainkitError:
+    return PainkitError(f"training diverged {how}", expected="a smaller learning rate")

@@ -1,0 +1,60 @@
+"""What a net says of the crops of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from painkit.data.crop_store import FrameStore
+from painkit.models.nets.face_net import to_input
+from painkit.models.training.acceleration import Acceleration, true_float32
+
+__all__ = ["estimate_rows"]
+
+
+@torch.inference_mode()
+@true_float32()
+def estimate_rows(
+    function: Callable[[Tensor], Tensor],
+    net: nn.Module,
+    store: FrameStore,
+    rows: NDArray[np.intp],
+    *,
+    acceleration: Acceleration,
+    batch_size: int = 128,
+) -> NDArray[np.float32]:
+    """Apply a function of a net to crops, in evaluation mode.
+
+    Parameters
+    ----------
+    function : callable
+        Of images (b, 3, height, width); gives (b, ...).
+    net : Module
+        Moved to the device and set to evaluation mode.
+    store, rows : FrameStore, (n,) int array
+    acceleration : Acceleration
+    batch_size : int
+
+    Returns
+    -------
+    (n, ...) float32 array
+        NaN where a row has no crop.
+    """
+    net.to(acceleration.device).eval()
+    usable = np.flatnonzero(store.usable[rows])
+    result = np.empty(0, np.float32)
+    # An empty batch still goes through the net, so that no frames give an array of the right shape.
+    for start in range(0, max(usable.size, 1), batch_size):
+        part = usable[start : start + batch_size]
+        images = to_input(store.batch(rows[part]), acceleration.device)
+        with acceleration.autocast():
+            values = function(images).float().cpu().numpy()
+        if start == 0:
+            # One array at once: small ones between the large ones would keep the heap from shrinking.
+            result = np.full((rows.size, *values.shape[1:]), np.nan, np.float32)
+        result[part] = values
+    return result
