@@ -111,8 +111,8 @@ def published_beside(scores: pd.DataFrame, paper: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        With published_on_archive (NaN where the paper has none on this scale) and published_note (a value that the paper
-        prints on another scale, with that scale: it is not to be compared).
+        With published_on_archive (NaN where the paper has none on this scale) and published_note (a value
+        that the paper prints on another scale, with that scale: it is not to be compared).
     """
     printed = published(paper).dropna(subset=["value"])
     printed = printed[printed["row"].isin(set(scores["row"]))].drop_duplicates(["row", "metric", "scale"])
@@ -178,8 +178,8 @@ def side_by_side(
     Parameters
     ----------
     scores : DataFrame
-        row, metric, scale, value, low, high, published_on_archive, published_note; the last is shown in place of a
-        missing published value.
+        row, metric, scale, value, low, high, published_on_archive, published_note; the last is shown in place
+        of a missing published value.
     metrics : iterable of str, optional
         Which; default all.
     simulated : bool, optional

@@ -228,8 +228,8 @@ def score_released(
     Returns
     -------
     DataFrame
-        row, metric, value, low, high and more, published_on_archive, published_note, file. A file whose name tells no
-        row keeps its name as its row.
+        row, metric, value, low, high and more, published_on_archive, published_note, file. A file whose name
+        tells no row keeps its name as its row.
     """
     if released is None:
         return pd.DataFrame(columns=["row", "metric", "value", "low", "high", "published_on_archive", "file"])
