@@ -1,8 +1,9 @@
-"""Where caches lie, and writing files whole or not at all."""
+"""Where caches lie, reading files that are files, and writing files whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,10 @@ from platformdirs import user_cache_path
 
 from painkit.errors import PainkitError
 
-__all__ = ["cache_folder", "write_atomically"]
+__all__ = ["cache_folder", "read_file", "write_atomically"]
+
+#: No table, image or label of the data sets comes near.
+LIMIT_BYTES = 1 << 31
 
 
 def cache_folder() -> Path:
@@ -60,3 +64,30 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def read_file(path: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> bytes:
+    """Read a file whole.
+
+    Raises
+    ------
+    PainkitError
+        When the system refuses, for what is no file (a pipe would hang, a device never ends), and for more
+        than `limit` bytes.
+    """
+    try:
+        with open(path, "rb", opener=open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise PainkitError("is a pipe, socket or device", where=path, expected="a file")
+            content = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PainkitError(f"could not be read: {reason}", where=path) from error
+    if len(content) > limit:
+        raise PainkitError("is too large", where=path, expected=f"at most {limit:,} bytes")
+    return content
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for somebody to write into a pipe; an `opener` of `open`."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -26,7 +26,7 @@ from painkit.files import cache_folder
 __all__ = ["cached_cohort"]
 
 #: Raise when the readers' output changes: older caches are then read anew.
-VERSION = 2
+VERSION = 3
 _TABLES = ("subjects", "sequences", "frames", "findings")
 
 
