@@ -163,7 +163,7 @@ def test_pyfeat_inputs_failures_and_missing_unit(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "could not be read as a table"),
+        ("", "is empty"),
         ("frame,success\n1,1\n", r"line 1: has no column x_0"),
         (table(OPENFACE, []), "has no row"),
         (table(OPENFACE, [("x", 0, 0, 1, 1, *[0] * 6)]), "line 2: frame is 'x'"),
@@ -174,9 +174,9 @@ def test_pyfeat_inputs_failures_and_missing_unit(tmp_path):
         ),
         (
             table(OPENFACE, [(1, 0, 0, 1, 1, *[0] * 6)])[:-300],
-            "line 2: the last row ends after 88 of 147 fields",
+            r"line 2: 88 cells in the row \(expected 147 as in the header",
         ),
-        ("\x00\xff\xfe", "could not be read as a table|no column"),
+        ("\x00\xff\xfe", "line 1: is not UTF-8 text"),
     ],
 )
 def test_damaged_tables(tmp_path, content, told):

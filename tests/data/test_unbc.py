@@ -308,8 +308,8 @@ def test_rows_about_nobody_in_the_copy_are_told(archive):
         (f"subject,gender,age,complexion\n{SUBJECT},woman,young,pale-fair\n", "line 2: gender is 'woman'"),
         (f"subject,gender,age,complexion\n{SUBJECT},,,\n{SUBJECT},,,\n", "line 3: a subject is listed twice"),
         ("subject,gender,age,complexion\n,female,,\n", "line 2: subject is empty"),
-        ("subject,gender,age,complexion\na,b,c,d,e,f\n", "could not be read as a table"),
-        ("", "could not be read as a table"),
+        ("subject,gender,age,complexion\na,b,c,d,e,f\n", "line 2: 6 cells in the row"),
+        ("", "is empty"),
     ],
 )
 def test_wrong_table_of_subjects(archive, text, told):
