@@ -5,31 +5,31 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from numpy.typing import ArrayLike, NDArray
 
+from painkit.data.cohort import Cohort
 from painkit.data.video import VideoFrames
 from painkit.errors import PainkitError
 from painkit.faces.crops import FaceCrop
 from painkit.files import write_atomically
+from painkit.kept import kept
 from painkit.progress import tqdm
-
-if TYPE_CHECKING:
-    from painkit.data import Cohort
 
 __all__ = ["FrameStore", "build_frame_store", "clip_store", "cohort_store"]
 
 NOT_REQUESTED, STORED, NO_FACE, UNREADABLE = 0, 1, 2, 3
-_VERSION = 2
+_VERSION = 3
 _CHUNK = 256
 
 
@@ -207,6 +207,8 @@ def build_frame_store(
     wanted = np.arange(n) if rows is None else np.unique(np.asarray(rows, dtype=np.intp))
     if wanted.size and (wanted[0] < 0 or wanted[-1] >= n):
         raise PainkitError(f"rows {wanted[0]} to {wanted[-1]} requested of {n} frames")
+    digest = hashlib.sha256(repr((_VERSION, content, crop, n)).encode() + wanted.tobytes())
+    key = digest.hexdigest()[:20]
 
     def cut(row: int) -> tuple[int, NDArray[np.uint8] | None]:
         if no_face is not None and no_face[row]:
@@ -218,26 +220,20 @@ def build_frame_store(
         found = crop(image, None if points is None else points[row])
         return (NO_FACE, None) if found is None else (STORED, found)
 
-    digest = hashlib.sha256(repr((_VERSION, content, crop, n)).encode() + wanted.tobytes())
-    key = digest.hexdigest()[:20]
-    place = Path(folder) / key
-    place.mkdir(parents=True, exist_ok=True)
-    with FileLock(place / ".lock"):
-        if not (place / "store.json").is_file():
-            _allocate(place / "crops.npy", (n, *crop.size, 3))
-            _allocate(place / "status.npy", (n,))
-            _fill(place, cut, wanted, together, max(1, jobs), progress)
-            status = np.load(place / "status.npy", mmap_mode="r")
-            description = {
-                "key": key,
-                "crop": {"kind": crop.kind, "grow": crop.grow, "side": crop.side, "detect": crop.detect},
-                "simulated": simulated,
-                "content": content,
-                "counts": np.bincount(status, minlength=4).tolist(),
-            }
-            with write_atomically(place / "store.json") as path:
-                path.write_text(json.dumps(description, indent=1), encoding="utf-8")
-    return FrameStore(place)
+    def make(place: Path) -> None:
+        _allocate(place / "crops.npy", (n, *crop.size, 3))
+        _allocate(place / "status.npy", (n,))
+        _fill(place, cut, wanted, together, max(1, jobs), progress)
+        description = {
+            "key": key,
+            "crop": {"kind": crop.kind, "grow": crop.grow, "side": crop.side, "detect": crop.detect},
+            "simulated": simulated,
+            "content": content,
+            "counts": np.bincount(np.load(place / "status.npy"), minlength=4).tolist(),
+        }
+        (place / "store.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
+
+    return FrameStore(kept(folder, key, make, resumable=True))
 
 
 def cohort_store(
@@ -317,7 +313,7 @@ def _fill(
     pending = wanted[np.load(place / "status.npy")[wanted] == NOT_REQUESTED]
     bar = tqdm(total=wanted.size, initial=wanted.size - pending.size, desc="face crops", disable=not progress)
     with bar, ThreadPoolExecutor(jobs) as pool:
-        for chunk in _chunks(_units(pending, together), jobs * _CHUNK):
+        for chunk in _chunks(pending, together, jobs * _CHUNK):
             # Mapped anew for every chunk, so that written pages do not pile up in this process. Crops reach
             # the disk before the marks that say they are there: a kill in between repeats a chunk, no more.
             with _mapped(place / "crops.npy") as crops:
@@ -342,32 +338,20 @@ def _store(
     return codes
 
 
-def _units(rows: NDArray[np.intp], together: NDArray[np.intp] | None) -> Iterator[NDArray[np.intp]]:
-    """Split rows into what one thread reads in turn: single rows, or up to `_CHUNK` that belong together."""
-    start = 0
-    for stop in range(1, rows.size + 1):
-        if (
-            stop == rows.size
-            or stop - start == _CHUNK
-            or together is None
-            or together[rows[stop]] != together[rows[start]]
-        ):
-            yield rows[start:stop]
-            start = stop
+def _chunks(
+    rows: NDArray[np.intp], together: NDArray[np.intp] | None, size: int
+) -> Iterator[list[NDArray[np.intp]]]:
+    """Gather about `size` rows in parts that one thread reads in turn.
 
-
-def _chunks(units: Iterable[NDArray[np.intp]], size: int) -> Iterator[list[NDArray[np.intp]]]:
-    """Gather units until they hold `size` rows."""
-    chunk: list[NDArray[np.intp]] = []
-    held = 0
-    for unit in units:
-        chunk.append(unit)
-        held += unit.size
-        if held >= size:
-            yield chunk
-            chunk, held = [], 0
-    if chunk:
-        yield chunk
+    A part is a single row, or up to `_CHUNK` that belong together.
+    """
+    at = np.arange(rows.size)
+    fresh = at >= 0 if together is None else np.diff(together[rows], prepend=-1) != 0
+    first = np.maximum.accumulate(np.where(fresh, at, 0))
+    parts = np.split(rows, np.flatnonzero((at - first) % _CHUNK == 0)[1:]) if rows.size else []
+    number = (np.cumsum([part.size for part in parts]) - 1) // size
+    for _, chunk in groupby(zip(number, parts, strict=True), key=itemgetter(0)):
+        yield [part for _, part in chunk]
 
 
 @contextlib.contextmanager

@@ -143,7 +143,7 @@ def test_a_killed_build_goes_on(tmp_path: Path) -> None:
     script = textwrap.dedent(KILLED.format(here=str(Path(__file__).parent)))
     killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
-    (place,) = (p for p in tmp_path.iterdir() if p.is_dir())
+    (place,) = (path for path in tmp_path.iterdir() if path.is_dir())
     with pytest.raises(PainkitError, match="no finished frame store"):
         FrameStore(place)
     done = int((np.load(place / "status.npy") == 1).sum())
