@@ -181,6 +181,20 @@ class Cohort:
             fingerprint=fingerprint,
         )
 
+    def rows_of(self, subject: str, sequence: str) -> NDArray[np.intp]:
+        """Rows of ``frames`` that belong to one sequence, in time order.
+
+        Raises
+        ------
+        PainkitError
+            When no frame is of such a sequence.
+        """
+        frames = self.frames
+        rows = np.flatnonzero((frames["subject"] == subject) & (frames["sequence"] == sequence))
+        if not len(rows):
+            raise PainkitError(f"no frame of a sequence {subject}, {sequence}", where=self.root)
+        return rows
+
     def personal(self) -> NDArray[np.float32]:
         """One-hot personal features in the order of `painkit.vocabulary.personal.PERSONAL_FEATURES`.
 

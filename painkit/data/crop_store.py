@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from itertools import groupby
 from operator import itemgetter
@@ -226,7 +226,7 @@ def build_frame_store(
         _fill(place, cut, wanted, together, max(1, jobs), progress)
         description = {
             "key": key,
-            "crop": {"kind": crop.kind, "grow": crop.grow, "side": crop.side, "detect": crop.detect},
+            "crop": asdict(crop),
             "simulated": simulated,
             "content": content,
             "counts": np.bincount(np.load(place / "status.npy"), minlength=4).tolist(),

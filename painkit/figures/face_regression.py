@@ -68,7 +68,7 @@ def intensity_trace(
     cohort: Cohort,
     store: FrameStore,
     predictions: Mapping[str, pd.DataFrame],
-    sequence: str | None = None,
+    sequence: tuple[str, str] | None = None,
     *,
     count: int = 60,
 ) -> go.Figure:
@@ -82,21 +82,22 @@ def intensity_trace(
     store : FrameStore
         Its crops.
     predictions : mapping of str to DataFrame
-        sequence, frame, y_true, y_pred (levels 0-5) of each model. NaN leaves a gap.
-    sequence : str, optional
+        subject, sequence, row (of ``cohort.frames``), y_true, y_pred (levels 0-5) of each model. NaN leaves
+        a gap.
+    sequence : (subject, sequence), optional
         Default: the one with most levels and, among those, most frames.
     count : int
         At most so many frames, evenly spread, get a stop of the slider.
     """
-    first = next(iter(predictions.values()))
     if sequence is None:
-        known = first.dropna(subset=["y_true", "y_pred"]).groupby("sequence")["y_true"]
-        sequence = str(known.agg(["nunique", "size"]).sort_values(["nunique", "size"]).index[-1])
-    rows = np.flatnonzero((cohort.frames["sequence"] == sequence).to_numpy())
+        first = next(iter(predictions.values())).dropna(subset=["y_true", "y_pred"])
+        known = first.groupby(["subject", "sequence"])["y_true"].agg(["nunique", "size"])
+        sequence = known.sort_values(["nunique", "size"]).index[-1]
+    rows = cohort.rows_of(*sequence)
     frame = cohort.frames["frame"].to_numpy()[rows]
     level = level_0_5(cohort.frames["pspi"].to_numpy()[rows])
     estimates = {
-        name: table[table["sequence"] == sequence].set_index("frame")["y_pred"].reindex(frame).to_numpy(float)
+        name: table.set_index("row")["y_pred"].reindex(rows).to_numpy(float)
         for name, table in predictions.items()
     }
     figure = make_subplots(1, 2, column_widths=[0.74, 0.26], horizontal_spacing=0.04)
@@ -161,7 +162,7 @@ def intensity_trace(
         ],
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
     )
-    title = f"Pain in {sequence}, estimated and labelled"
+    title = f"Pain in {', '.join(sequence)}, estimated and labelled"
     return finish(figure, title, simulated=cohort.simulated, height=520).update_layout(margin_t=110)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -122,21 +123,23 @@ def add_face(
     figure.update_yaxes(scaleanchor=axis, **place)
 
 
-def peak_sequence(cohort: Cohort) -> str:
-    """Return the sequence with the highest PSPI; without PSPI, the one with most tracked frames."""
+def peak_sequence(cohort: Cohort) -> tuple[str, str]:
+    """Subject and sequence with the highest PSPI; without PSPI, with most tracked frames."""
     frames = cohort.frames
     if frames["pspi"].notna().any():
-        return str(frames["sequence"].iloc[int(frames["pspi"].argmax())])
-    return str(frames.groupby("sequence")["tracked"].sum().idxmax())
+        peak = frames.iloc[int(frames["pspi"].argmax())]
+        return peak["subject"], peak["sequence"]
+    longest: Any = frames.groupby(["subject", "sequence"])["tracked"].sum().idxmax()
+    return longest[0], longest[1]
 
 
-def rising_frames(cohort: Cohort, sequence: str, count: int = 4) -> list[int]:
+def rising_frames(cohort: Cohort, subject: str, sequence: str, count: int = 4) -> list[int]:
     """Rows of frames of a sequence from its lowest to its highest PSPI, in time order.
 
     Parameters
     ----------
     cohort : Cohort
-    sequence : str
+    subject, sequence : str
     count : int
 
     Returns
@@ -145,8 +148,7 @@ def rising_frames(cohort: Cohort, sequence: str, count: int = 4) -> list[int]:
         Rows of ``cohort.frames``: `count` frames or fewer, with images where there are enough of them, else
         with landmarks; empty where there are neither.
     """
-    frames = cohort.frames.reset_index(drop=True)
-    own = frames[frames["sequence"] == sequence]
+    own = cohort.frames.reset_index(drop=True).loc[cohort.rows_of(subject, sequence)]
     seen = own[own["image"].notna()]
     shown = seen if len(seen) >= count else own[own["tracked"]]
     if shown.empty:
@@ -184,7 +186,7 @@ def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
     ).update_layout(margin_t=130)
 
 
-def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.Figure:
+def face_through_time(cohort: Cohort, subject: str, sequence: str, *, count: int = 24) -> go.Figure:
     """Play one sequence, by slider or button: landmarks on the images where there are any, PSPI and units.
 
     Needs no kernel: the frames are inside the figure, so it also plays on an exported page.
@@ -193,14 +195,12 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
     ----------
     cohort : Cohort
         Holds the sequence.
-    sequence : str
-        Sequence id.
+    subject, sequence : str
     count : int
         At most so many frames, evenly spread, are put in.
     """
-    rows = np.flatnonzero(
-        (cohort.frames["sequence"] == sequence).to_numpy() & cohort.frames["tracked"].to_numpy()
-    )
+    rows = cohort.rows_of(subject, sequence)
+    rows = rows[cohort.frames["tracked"].to_numpy()[rows]]
     with_image = rows[cohort.frames["image"].iloc[rows].notna().to_numpy()]
     rows = with_image if len(with_image) >= min(count, 2) else rows
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
@@ -256,4 +256,4 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
             }
         ],
     )
-    return finish(figure, f"{sequence}, frame by frame", simulated=cohort.simulated, height=580)
+    return finish(figure, f"{subject}, {sequence}, frame by frame", simulated=cohort.simulated, height=580)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -59,7 +60,7 @@ def test_each_stop_of_the_slider_shows_the_crop_of_its_frame(
 ) -> None:
     table = faces.table.assign(y_true=faces.table["level"].astype(float), y_pred=1.5)
     table.loc[4, "y_pred"] = np.nan
-    figure = intensity_trace(cohort, store, {"net": table}, "s00t1")
+    figure = intensity_trace(cohort, store, {"net": table}, ("s00", "s00t1"))
     assert [state.name for state in figure.frames] == [str(i) for i in range(1, 19)]
     assert [step.args[0] for step in figure.layout.sliders[0].steps] == [(str(i),) for i in range(1, 19)]
     for row, state in enumerate(figure.frames):
@@ -85,6 +86,16 @@ def test_trace_takes_the_sequence_with_most_levels(
     table = faces.table.assign(y_true=0.0, y_pred=1.0)
     table.loc[table["sequence"] == "s01t1", "y_true"] = np.arange(18) % 3
     assert "s01t1" in intensity_trace(cohort, store, {"net": table}).layout.title.text
+
+
+def test_trace_of_two_people_whose_recordings_share_a_name_is_of_one(
+    cohort: Cohort, store: FrameStore, faces: DrawnFaces
+) -> None:
+    frames = cohort.frames.assign(sequence="video")
+    table = faces.table.assign(sequence="video", y_true=0.0, y_pred=np.arange(36.0))
+    figure = intensity_trace(replace(cohort, frames=frames), store, {"net": table}, ("s01", "video"))
+    assert list(figure.data[1].y) == list(range(18, 36))
+    assert len(figure.frames) == 18
 
 
 def test_strip_holds_crops_of_the_level_that_its_caption_names(
