@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from painkit.data import load, options_of
 from painkit.data.biovid import read_biovid
@@ -25,6 +24,7 @@ from painkit.data.images import read_image
 from painkit.data.manifests import Manifest, manifest
 from painkit.data.tables import FINDING_COLUMNS, Finding
 from painkit.errors import PainkitError
+from painkit.progress import reading
 from painkit.simulation.marker import simulation_notes, simulation_of
 
 __all__ = ["CheckReport", "check"]
@@ -191,13 +191,7 @@ def _image_findings(
     """Decode every image; tell damaged ones, and those whose file is the same as an earlier one."""
     first: dict[bytes, str] = {}
     with ThreadPoolExecutor(jobs) as pool:
-        looked = tqdm(
-            pool.map(_decode, paths),
-            total=len(paths),
-            desc="images",
-            disable=None if progress else True,
-            leave=False,
-        )
+        looked = reading(pool.map(_decode, paths), len(paths), "images", "image", progress)
         for path, owner, result in zip(paths, owners, looked, strict=True):
             if isinstance(result, PainkitError):
                 yield ("unreadable", *owner, path, str(result.what))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import ArrayLike
 from pyarrow import csv
 
 from painkit.errors import PainkitError
 
-__all__ = ["read_csv", "read_rows", "refuse_empty"]
+__all__ = ["read_csv", "read_rows", "refuse"]
 
 
 def read_csv(path: Path, *, required: Iterable[str] = (), sep: str = ",") -> pd.DataFrame:
@@ -110,9 +112,11 @@ def _stripped(column: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
-def refuse_empty(table: pd.DataFrame, column: str, path: Path) -> None:
-    """Raise `PainkitError` for the first empty cell of a column, naming its line."""
-    empty = table[column].isna().to_numpy()
-    if empty.any():
-        line = int(empty.argmax()) + 2
-        raise PainkitError(f"{column} is empty", where=path, line=line, expected="a value")
+def refuse(cells: pd.Series[Any], wrong: ArrayLike, path: Path, expected: str) -> None:
+    """Raise `PainkitError` for the first cell of a column that is wrong, naming its line."""
+    mask = np.asarray(wrong, dtype=bool)
+    if mask.any():
+        row = int(mask.argmax())
+        cell = cells.iloc[row]
+        told = "empty" if pd.isna(cell) else repr(str(cell)[:40])
+        raise PainkitError(f"{cells.name} is {told}", where=path, line=row + 2, expected=expected)
