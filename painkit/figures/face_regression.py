@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
-from painkit.data.crop_store import FrameStore
+from painkit.data.crop_store import CropStore
 from painkit.figures.faces import image_uri
 from painkit.figures.style import LEVEL_COLORS, QUALITATIVE, finish
 from painkit.vocabulary.pain import level_0_5
@@ -21,13 +21,13 @@ __all__ = ["crops_by_level", "features_by_level", "intensity_trace", "level_erro
 _LINES = ("#222", *(QUALITATIVE[i] for i in (5, 0, 2, 1, 3)))
 
 
-def crops_by_level(cohort: Cohort, store: FrameStore, *, per_level: int = 2, seed: int = 0) -> go.Figure:
+def crops_by_level(cohort: Cohort, store: CropStore, *, per_level: int = 2, seed: int = 0) -> go.Figure:
     """Draw a strip of crops of each pain level, drawn at random.
 
     Parameters
     ----------
     cohort : Cohort
-    store : FrameStore
+    store : CropStore
         Its crops.
     per_level : int
         Crops of each level 0-5, fewer where there are fewer.
@@ -66,7 +66,7 @@ def crops_by_level(cohort: Cohort, store: FrameStore, *, per_level: int = 2, see
 
 def intensity_trace(
     cohort: Cohort,
-    store: FrameStore,
+    store: CropStore,
     predictions: Mapping[str, pd.DataFrame],
     sequence: tuple[str, str] | None = None,
     *,
@@ -79,7 +79,7 @@ def intensity_trace(
     Parameters
     ----------
     cohort : Cohort
-    store : FrameStore
+    store : CropStore
         Its crops.
     predictions : mapping of str to DataFrame
         subject, sequence, row (of ``cohort.frames``), y_true, y_pred (levels 0-5) of each model. NaN leaves
