@@ -15,7 +15,6 @@ from archive_files import OTHER, OTHER_SEQUENCE, SEQUENCE, SUBJECT, face, points
 
 from painkit.data import load
 from painkit.errors import PainkitError
-from painkit.simulation.simulation import simulate
 
 
 def read(archive, **options):
@@ -405,12 +404,12 @@ print(*alone.frames["image"][alone.frames["black"]], sep="\\n")
 """
 
 
-def test_threads_and_processes_read_what_one_of_each_reads(tmp_path):
+def test_threads_and_processes_read_what_one_of_each_reads(smoke, tmp_path):
     """Files by processes, images that may be black by threads; no warning of forking either.
 
     In a program of its own: one that has threads, as that of parallel tests, is not forked.
     """
-    copy = simulate(tmp_path / "copy", profile="smoke", images="all", progress=False)
+    copy = shutil.copytree(smoke, tmp_path / "copy")
     black = sorted((copy / "Images").rglob("*.png"))[::40]
     for path in black:
         path.write_bytes(cv2.imencode(".png", np.zeros((240, 320, 3), np.uint8))[1].tobytes())

@@ -160,6 +160,18 @@ def test_seven_levels_stand_beside_the_published_recalls(sequences):
     assert "recall" not in published
 
 
+def test_classes_without_an_order_are_scored_beside_their_majority(sequences):
+    path, table = sequences
+    called = table["y_pred"].round().astype(int) % 3
+    table.assign(y_true=table["y_true"] % 3, y_pred=called, target="expression").to_csv(path, index=False)
+    report = score(path, n_resamples=0)
+    assert set(report.table["row"]) == {"vas.csv", "majority class"}
+    whole = report.table.loc[~report.table["metric"].str.contains("[", regex=False), "metric"]
+    assert set(whole) == {"accuracy", "precision", "recall", "F1"}
+    assert np.trace(report.sections[0].confusion) == (table["y_true"] % 3 == called).sum()
+    assert "majority class" in report.to_text()
+
+
 def test_scale_can_be_named_and_a_wrong_one_is_refused(sequences):
     path, _ = sequences
     assert set(score(path, scale="sen", n_resamples=0).table["scale"]) == {"SEN 0-15"}
