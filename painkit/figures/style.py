@@ -6,7 +6,10 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-__all__ = ["LEVEL_COLORS", "QUALITATIVE", "finish"]
+__all__ = ["LEVEL_COLORS", "QUALITATIVE", "SIMULATED", "finish"]
+
+#: The mark on everything drawn from simulated data.
+SIMULATED: Final = "Simulated cohort: these numbers say nothing about people."
 
 #: Okabe and Ito's colours, told apart by colour-blind readers.
 QUALITATIVE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -34,7 +37,7 @@ def finish(figure: go.Figure, title: str, *, simulated: bool, height: int = 420)
     plotly.graph_objects.Figure
         The same figure.
     """
-    subtitle = {"text": "Simulated cohort: these numbers say nothing about people."} if simulated else None
+    subtitle = {"text": SIMULATED} if simulated else None
     return figure.update_layout(
         template="plotly_white",
         colorway=QUALITATIVE,
