@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from collections.abc import Iterable
+from typing import Any, Final
 
+import numpy as np
 import plotly.graph_objects as go
 
 __all__ = ["LEVEL_COLORS", "QUALITATIVE", "finish"]
@@ -15,8 +18,15 @@ QUALITATIVE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D
 LEVEL_COLORS: Final = ("#e8e8e8", "#fde0c5", "#f9b282", "#f07f52", "#d6503a", "#a62a2f", "#6b0f1a")
 
 
+# The markup that painkit's own captions use; all other tags and entities come from names in the data.
+_FOREIGN = re.compile(r"<(?!/?(?:br|sub|extra)>)|&")
+
+
 def finish(figure: go.Figure, title: str, *, simulated: bool, height: int = 420) -> go.Figure:
     """Set title, size and look; a figure of simulated data says so in its subtitle.
+
+    All that the figure holds by now is shown as text, whatever tags there may be in a name. The button that
+    sends a figure to plotly's cloud is left out, wherever the figure is opened: faces stay on the machine.
 
     Parameters
     ----------
@@ -35,12 +45,15 @@ def finish(figure: go.Figure, title: str, *, simulated: bool, height: int = 420)
         The same figure.
     """
     subtitle = {"text": "Simulated cohort: these numbers say nothing about people."} if simulated else None
+    for part in (*figure.data, *figure.frames, figure.layout):
+        told = part.to_plotly_json()
+        part.update({key: text for key, value in told.items() if (text := _as_text(value)) is not value})
     return figure.update_layout(
         template="plotly_white",
         colorway=QUALITATIVE,
         height=height,
         title={
-            "text": title,
+            "text": _as_text(title),
             "x": 0.01,
             "xanchor": "left",
             "y": 0.98,
@@ -50,4 +63,26 @@ def finish(figure: go.Figure, title: str, *, simulated: bool, height: int = 420)
         margin={"l": 60, "r": 20, "t": 90, "b": 50},
         font={"size": 13},
         hoverlabel={"align": "left"},
+        modebar={"remove": ["sendChartToCloud"]},
     )
+
+
+def _as_text(value: Any) -> Any:
+    """Escape what plotly would take for markup in all strings of a part; what holds none is returned as it is."""
+    if isinstance(value, str):
+        return _FOREIGN.sub(lambda found: "&amp;" if found[0] == "&" else "&lt;", value)
+    if isinstance(value, dict):
+        old = list(value.values())
+        new = [_as_text(one) for one in old]
+        return value if _same(old, new) else dict(zip(value, new, strict=True))
+    if isinstance(value, list | tuple):
+        new = [_as_text(one) for one in value]
+        return value if _same(value, new) else new
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        new = [_as_text(one) for one in value.ravel()]
+        return value if _same(value.ravel(), new) else np.array(new, dtype=object).reshape(value.shape)
+    return value
+
+
+def _same(old: Iterable[Any], new: Iterable[Any]) -> bool:
+    return all(one is other for one, other in zip(old, new, strict=True))
