@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 import painkit
 from painkit.data import READERS
-from painkit.errors import PainkitError
+from painkit.errors import PainkitError, unknown
 
 __all__ = ["LabelRange", "Layout", "Manifest", "manifest", "manifest_folder", "manifests", "read_manifest"]
 
@@ -127,4 +127,4 @@ def manifest(name: str) -> Manifest:
     for found in manifests():
         if found.name == name:
             return found
-    raise PainkitError(f"no manifest is called {name!r}", expected=", ".join(m.name for m in manifests()))
+    raise unknown("manifest", name, [one.name for one in manifests()])

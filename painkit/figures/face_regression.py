@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
 from painkit.data.crop_store import CropStore
-from painkit.figures.faces import image_uri
-from painkit.figures.style import LEVEL_COLORS, QUALITATIVE, finish
+from painkit.figures.style import AT_ONCE, LEVEL_COLORS, QUALITATIVE, finish, interval, picture
 from painkit.vocabulary.pain import level_0_5
 
 __all__ = ["crops_by_level", "features_by_level", "intensity_trace", "level_errors"]
@@ -48,7 +46,7 @@ def crops_by_level(cohort: Cohort, store: CropStore, *, per_level: int = 2, seed
         for row, subject in zip(rows, cohort.frames["subject"].iloc[rows], strict=True)
     ]
     figure = go.Figure()
-    figure.add_layout_image(_picture(strip, "x", "y"))
+    figure.add_layout_image(picture(strip, xref="x", yref="y"))
     # A figure without a trace has no axes to hang the captions on.
     centers = np.arange(n) * (width + gap) + width / 2
     figure.add_scatter(
@@ -130,7 +128,7 @@ def intensity_trace(
                 traces=[cursor],
                 name=str(frame[i]),
                 layout={
-                    "images": [_picture(crop, "x2", "y2")],
+                    "images": [picture(crop, xref="x2", yref="y2")],
                     "xaxis2": {"title": {"text": caption, "standoff": 4}},
                 },
             )
@@ -148,8 +146,7 @@ def intensity_trace(
         x=[width / 2], y=[height / 2], marker_opacity=0, hoverinfo="skip", showlegend=False, row=1, col=2
     )
     figure.update_layout(states[start].layout)
-    at = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
-    steps = [{"args": [[state.name], at], "label": state.name, "method": "animate"} for state in states]
+    steps = [{"args": [[state.name], AT_ONCE], "label": state.name, "method": "animate"} for state in states]
     figure.update_layout(
         sliders=[
             {
@@ -254,12 +251,7 @@ def level_errors(table: pd.DataFrame, rows: Sequence[str] | None = None, *, simu
             # Side by side, so that intervals do not cover each other.
             x=part["level"] + 0.5 * ((number + 0.5) / len(names) - 0.5),
             y=part["value"],
-            error_y={
-                "array": part["high"] - part["value"],
-                "arrayminus": part["value"] - part["low"],
-                "thickness": 1,
-                "width": 2,
-            },
+            error_y=interval(part, thickness=1, width=2),
             mode="markers",
             marker={"size": 7, "color": QUALITATIVE[number % len(QUALITATIVE)], "symbol": number // 8 * 2},
             name=name,
@@ -273,17 +265,3 @@ def level_errors(table: pd.DataFrame, rows: Sequence[str] | None = None, *, simu
     return finish(
         figure, "Error at each level (mean over the subjects that have it)", simulated=simulated, height=460
     )
-
-
-def _picture(image: NDArray[np.uint8], xref: str, yref: str) -> dict[str, object]:
-    return {
-        "source": image_uri(image),
-        "xref": xref,
-        "yref": yref,
-        "x": 0,
-        "y": 0,
-        "sizex": image.shape[1],
-        "sizey": image.shape[0],
-        "sizing": "stretch",
-        "layer": "below",
-    }

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
-from painkit.figures.style import finish
+from painkit.figures.style import AT_ONCE, finish, picture
 from painkit.vocabulary.landmarks import LINES, landmark_name
 
 __all__ = [
     "add_face",
     "face_strip",
     "face_through_time",
-    "image_uri",
     "outline",
     "peak_sequence",
     "rising_frames",
 ]
-
-
-def image_uri(image: NDArray[np.uint8]) -> str:
-    """Return an (h, w, 3) RGB image as a ``data:`` address a page can show without a file."""
-    _, encoded = cv2.imencode(".png", image[..., ::-1])
-    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
 
 
 def outline(points: NDArray[np.floating]) -> tuple[list[float | None], list[float | None]]:
@@ -75,15 +66,8 @@ def add_face(
     """
     place = {"row": row, "col": col}
     if image is not None:
-        picture = {
-            "source": image_uri(image),
-            "x": 0,
-            "y": 0,
-            "sizex": image.shape[1],
-            "sizey": image.shape[0],
-        }
         axes = {"xref": "x", "yref": "y"} if row is None else {}
-        figure.add_layout_image({**picture, **axes, "sizing": "stretch", "layer": "below"}, **place)
+        figure.add_layout_image(picture(image, **axes), **place)
         # Layout images do not stretch the axes.
         figure.update_xaxes(range=[0, image.shape[1]], **place)
         figure.update_yaxes(range=[image.shape[0], 0], **place)
@@ -230,13 +214,12 @@ def face_through_time(cohort: Cohort, subject: str, sequence: str, *, count: int
             )
     figure.frames = states
     motion = {"frame": {"duration": 120, "redraw": True}, "transition": {"duration": 0}, "fromcurrent": True}
-    still_at = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
     figure.update_layout(
         sliders=[
             {
                 "currentvalue": {"prefix": "frame "},
                 "steps": [
-                    {"args": [[s.name], still_at], "label": s.name, "method": "animate"} for s in states
+                    {"args": [[s.name], AT_ONCE], "label": s.name, "method": "animate"} for s in states
                 ],
                 "pad": {"t": 45},
             }
@@ -251,7 +234,7 @@ def face_through_time(cohort: Cohort, subject: str, sequence: str, *, count: int
                 "yanchor": "bottom",
                 "buttons": [
                     {"label": "Play", "method": "animate", "args": [None, motion]},
-                    {"label": "Pause", "method": "animate", "args": [[None], still_at]},
+                    {"label": "Pause", "method": "animate", "args": [[None], AT_ONCE]},
                 ],
             }
         ],

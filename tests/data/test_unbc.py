@@ -371,7 +371,7 @@ def test_unreadable_file_is_a_finding(archive):
 
 
 def test_unknown_reader_and_option(archive):
-    with pytest.raises(PainkitError, match="no reader is called 'ubnc'"):
+    with pytest.raises(PainkitError, match="no reader 'ubnc'; did you mean 'unbc'"):
         load("ubnc", archive.root)
     with pytest.raises(PainkitError, match="has no option 'landmark'"):
         load("unbc", archive.root, landmark=True)
