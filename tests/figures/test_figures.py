@@ -15,14 +15,13 @@ from painkit.figures.estimates import bands_by_subject, coverage, errors_by_subj
 from painkit.figures.faces import (
     face_strip,
     face_through_time,
-    image_uri,
     outline,
     peak_sequence,
     rising_frames,
 )
 from painkit.figures.labels import level_shares, sequence_labels
 from painkit.figures.landmark_maps import contribution_maps, distance_boxes
-from painkit.figures.style import finish
+from painkit.figures.style import finish, picture
 from painkit.figures.traces import pain_and_units
 
 
@@ -33,7 +32,7 @@ def cohort(smoke):
 
 def test_an_image_survives_its_address():
     image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    encoded = np.frombuffer(base64.b64decode(image_uri(image).split(",")[1]), np.uint8)
+    encoded = np.frombuffer(base64.b64decode(picture(image)["source"].split(",")[1]), np.uint8)
     np.testing.assert_array_equal(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1], image)
 
 
