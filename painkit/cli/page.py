@@ -28,7 +28,8 @@ _TEMPLATE = """\
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}
 <meta http-equiv="Content-Security-Policy" content="default-src 'none';
- script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; form-action 'none'; base-uri 'none'">
+ script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:;
+ form-action 'none'; base-uri 'none'">
 {%- if resources.plotly -%}<script>{{ resources.plotly }}</script>{%- endif -%}
 {%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}

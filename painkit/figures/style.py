@@ -39,7 +39,7 @@ def interval(table: pd.DataFrame, value: str = "value", **look: Any) -> dict[str
 
 
 def picture(image: NDArray[np.uint8], **place: Any) -> dict[str, Any]:
-    """Layout image of an (h, w, 3) RGB array, a pixel to a unit of its axes; needs no file beside the page."""
+    """Layout image of an (h, w, 3) RGB array, a pixel to a unit of its axes; it needs no file."""
     _, encoded = cv2.imencode(".png", image[..., ::-1])
     source = "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
     size = {"x": 0, "y": 0, "sizex": image.shape[1], "sizey": image.shape[0]}
@@ -96,7 +96,7 @@ def finish(figure: go.Figure, title: str, *, simulated: bool, height: int = 420)
 
 
 def _as_text(value: Any) -> Any:
-    """Escape what plotly would take for markup in all strings of a part; without any, it is returned as it is."""
+    """Escape what plotly would take for markup in all strings of a part; the part itself if there is none."""
     if isinstance(value, str):
         return _FOREIGN.sub(lambda found: "&amp;" if found[0] == "&" else "&lt;", value)
     if isinstance(value, dict):
