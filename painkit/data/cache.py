@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,9 @@ def _read(folder: Path, root: Path) -> Cohort | None:
         contents = {name: (folder / name).read_bytes() for name in manifest["files"]}
         if any(_digest(contents[name]) != digest for name, digest in manifest["files"].items()):
             return None
-        tables = {name: pd.read_parquet(io.BytesIO(contents[f"{name}.parquet"])) for name in _TABLES}
+        tables: dict[str, Any] = {
+            name: pd.read_parquet(io.BytesIO(contents[f"{name}.parquet"])) for name in _TABLES
+        }
         return Cohort(
             name=manifest["name"],
             root=root,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -72,6 +72,8 @@ class Cohort:
         Digest of the content, equal for equal content wherever it lies.
     notes : tuple of str
         What a reader of results must know, such as a proxy that stands in for a label.
+    draw : callable or None
+        ``draw(subject, sequence, frame)`` gives the image of a frame that has no file: of a simulated cohort.
     """
 
     name: str
@@ -84,9 +86,16 @@ class Cohort:
     findings: pd.DataFrame
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
+    draw: Callable[[str, str, int], NDArray[np.uint8]] | None = None
+
+    @property
+    def pictured(self) -> NDArray[np.bool_]:
+        """(n_frames,) whether `image` has something to show; `with_images` keeps those with a file."""
+        written = self.frames["image"].notna().to_numpy()
+        return written if self.draw is None else np.ones_like(written)
 
     def image(self, i: int) -> NDArray[np.uint8]:
-        """Decode the image of row `i` of `frames`: (height, width, 3) uint8 RGB.
+        """Decode, or draw, the image of row `i` of `frames`: (height, width, 3) uint8 RGB.
 
         Raises
         ------
@@ -100,6 +109,8 @@ class Cohort:
         path = self.frames["image"].iloc[i]
         if pd.isna(path):
             row = self.frames.iloc[i]
+            if self.draw is not None:
+                return self.draw(row["subject"], row["sequence"], int(row["frame"]))
             raise PainkitError(
                 f"frame {row['frame']} of {row['subject']}/{row['sequence']} has no image in this copy",
                 where=self.root,

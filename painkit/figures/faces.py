@@ -133,7 +133,7 @@ def rising_frames(cohort: Cohort, subject: str, sequence: str, count: int = 4) -
         with landmarks; empty where there are neither.
     """
     own = cohort.frames.reset_index(drop=True).loc[cohort.rows_of(subject, sequence)]
-    seen = own[own["image"].notna()]
+    seen = own[cohort.pictured[own.index]]
     shown = seen if len(seen) >= count else own[own["tracked"]]
     if shown.empty:
         return []
@@ -161,8 +161,7 @@ def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
         )
     figure = make_subplots(1, len(rows), subplot_titles=titles, horizontal_spacing=0.01)
     for column, index in enumerate(rows, start=1):
-        has_image = isinstance(cohort.frames["image"].iloc[index], str)
-        image = cohort.image(index) if has_image else None
+        image = cohort.image(index) if cohort.pictured[index] else None
         add_face(figure, cohort.landmarks[index], image=image, row=1, col=column)
     first = cohort.frames.iloc[rows[0]]
     return finish(
@@ -185,7 +184,7 @@ def face_through_time(cohort: Cohort, subject: str, sequence: str, *, count: int
     """
     rows = cohort.rows_of(subject, sequence)
     rows = rows[cohort.frames["tracked"].to_numpy()[rows]]
-    with_image = rows[cohort.frames["image"].iloc[rows].notna().to_numpy()]
+    with_image = rows[cohort.pictured[rows]]
     rows = with_image if len(with_image) >= min(count, 2) else rows
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
     units = [name for name in cohort.frames.columns if name.startswith("AU")]
@@ -194,7 +193,7 @@ def face_through_time(cohort: Cohort, subject: str, sequence: str, *, count: int
     for index in rows:
         frame = cohort.frames.iloc[index]
         still = go.Figure()
-        image = cohort.image(int(index)) if isinstance(frame["image"], str) else None
+        image = cohort.image(int(index)) if cohort.pictured[index] else None
         add_face(still, cohort.landmarks[index], image=image)
         coded = "  ".join(f"{unit}:{frame[unit]:g}" for unit in units if frame[unit] > 0) or "no unit coded"
         caption = f"frame {frame['frame']}   PSPI {frame['pspi']:g}   {coded}"
