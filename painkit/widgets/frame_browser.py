@@ -1,7 +1,8 @@
 """What all explorers share: a subject, one of its sequences and a frame of it, by mouse and by keyboard.
 
-The state is in traits, so that a test can turn a control and read what is shown without a browser. What is drawn
-is sent once a sequence; the page repaints a change of frame by itself and asks for images as it needs them.
+The state is in traits, so that a test can turn a control and read what is shown without a browser. What is
+drawn is sent once a sequence; the page repaints a change of frame by itself and asks for images as it needs
+them.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ def packed(value: Any, _: object = None) -> Any:
     return [packed(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-class FrameBrowser(anywidget.AnyWidget):  # type: ignore[misc]
+class FrameBrowser(anywidget.AnyWidget):
     """Subject and sequence by name, a frame slider that plays, and the mark that says "simulated".
 
-    Tab moves between the controls. On the slider, arrow keys move by a frame, Page Up and Page Down by ten, Home
-    and End go to the ends, Space plays.
+    Tab moves between the controls. On the slider, arrow keys move by a frame, Page Up and Page Down by ten,
+    Home and End go to the ends, Space plays.
 
     Parameters
     ----------
@@ -90,7 +91,10 @@ class FrameBrowser(anywidget.AnyWidget):  # type: ignore[misc]
         self.rows: NDArray[np.intp] = np.array([], np.intp)
         super().__init__(mark=SIMULATED if cohort.simulated else "", **state)
         self.on_msg(self._on_message)
-        self.choices = {**self.choices, "subject": list(dict.fromkeys(subject for subject, _ in self._rows_of))}
+        self.choices = {
+            **self.choices,
+            "subject": list(dict.fromkeys(subject for subject, _ in self._rows_of)),
+        }
         self.subject = self.choices["subject"][0]
 
     def opened(self) -> dict[str, Any]:
@@ -142,7 +146,9 @@ class FrameBrowser(anywidget.AnyWidget):  # type: ignore[misc]
                 image, problem = b"", ""
                 try:
                     drawn = self.picture(int(self._rows_of[content["subject"], content["sequence"]][frame]))
-                    image = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+                    image = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[
+                        1
+                    ].tobytes()
                 except PainkitError as error:
                     problem = error.what
                 told.append(problem)

@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from painkit.vocabulary.landmarks import GROUPS, landmark_name
+from painkit.vocabulary.action_units import UNIT_LANDMARKS, UNIT_NAMES
+from painkit.vocabulary.landmarks import REGIONS, landmark_name
 
 __all__ = ["CAUSES", "PARTS", "moved_by_subject", "moved_in_frames", "over_parts"]
 
 #: Landmarks of each part, by the name of the division. Action units share landmarks.
 PARTS: Final[dict[str, dict[str, tuple[int, ...]]]] = {
     "landmarks": {landmark_name(i): (i,) for i in range(66)},
-    "facial regions": GROUPS,
+    "facial regions": REGIONS,
+    "action units": {f"AU{n} {UNIT_NAMES[n]}": left + right for n, (left, right) in UNIT_LANDMARKS.items()},
 }
 CAUSES: Final = ("pain", "decoys")
 _STRONGEST: Final = 5.0  # intensity at which truth/units.csv gives the displacement
@@ -56,8 +58,8 @@ def moved_in_frames(
     Returns
     -------
     dict of str to (n, 66, 2) array
-        By cause, ``"pain"`` and ``"decoys"``: pixels on the mean face before head pose, x right and y down: the
-        displacement of each unit at the intensity that the cause gives it. NaN for a frame without truth.
+        By cause, ``"pain"`` and ``"decoys"``: pixels on the mean face before head pose, x right and y down:
+        the displacement by each unit at the intensity that the cause gives it. NaN for a frame without truth.
     """
     moves = pd.read_csv(root / "truth" / "units.csv")
     units = moves["au"].unique()
@@ -86,4 +88,7 @@ def moved_by_subject(root: Path) -> dict[str, pd.DataFrame]:
     """
     table = pd.read_csv(root / "truth" / "landmarks.csv", dtype={"subject": str})
     columns = dict(zip(CAUSES, ("pain_px", "decoy_px"), strict=True))
-    return {cause: table.pivot_table(index="subject", columns="landmark", values=c) for cause, c in columns.items()}
+    return {
+        cause: table.pivot_table(index="subject", columns="landmark", values=c)
+        for cause, c in columns.items()
+    }

@@ -1,6 +1,19 @@
 // Pictures as they stand on the page, saved as SVG or PNG; nothing leaves the page but into the user's folder.
 
-const STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linejoin", "stroke-linecap", "font-family", "font-size", "font-weight", "opacity"];
+const STYLES = [
+  "fill",
+  "fill-opacity",
+  "stroke",
+  "stroke-width",
+  "stroke-opacity",
+  "stroke-dasharray",
+  "stroke-linejoin",
+  "stroke-linecap",
+  "font-family",
+  "font-size",
+  "font-weight",
+  "opacity",
+];
 
 // A copy of a picture that needs no style sheet.
 function standalone(picture, x, y) {
@@ -24,13 +37,32 @@ function download(name, blob) {
 // Put blocks of pictures and lines of text into one picture. A block: {picture | lines, image, x, y}.
 function assemble(blocks, width, height, root) {
   const style = getComputedStyle(root);
-  const whole = svg("svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}` },
-    svg("rect", { width, height, fill: style.backgroundColor }));
+  const whole = svg(
+    "svg",
+    { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}` },
+    svg("rect", { width, height, fill: style.backgroundColor }),
+  );
   for (const { picture, image, lines, x, y } of blocks) {
-    if (image) whole.append(svg("image", { href: image.toDataURL("image/png"), x, y, width: image.clientWidth, height: image.clientHeight }));
+    if (image)
+      whole.append(
+        svg("image", {
+          href: image.toDataURL("image/png"),
+          x,
+          y,
+          width: image.clientWidth,
+          height: image.clientHeight,
+        }),
+      );
     if (picture) whole.append(standalone(picture, x, y));
-    (lines ?? []).forEach((words, i) => whole.append(
-      text(x, y + 14 + 18 * i, words, { fill: style.color, "font-family": style.fontFamily, "font-size": "13px" })));
+    (lines ?? []).forEach((words, i) =>
+      whole.append(
+        text(x, y + 14 + 18 * i, words, {
+          fill: style.color,
+          "font-family": style.fontFamily,
+          "font-size": "13px",
+        }),
+      ),
+    );
   }
   return new XMLSerializer().serializeToString(whole);
 }

@@ -44,8 +44,8 @@ def by_hand(tracked=True):
         fingerprint="0",
     )
     vectors = {t: rng.normal(size=landmarks.shape).astype(np.float32) + 0 * landmarks for t in ("vas", "opi")}
-    estimates = {t: rng.uniform(0, 5, len(frames)).astype(np.float32) for t in vectors}
-    return explanation(cohort, vectors, estimates, inputs=landmarks / 100, reference=0)
+    estimates = {target: found.sum((1, 2)) + 2.5 for target, found in vectors.items()}
+    return explanation(cohort, vectors, estimates, inputs=landmarks / 100, reference=2.5)
 
 
 def linear(root):
