@@ -17,8 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 import painkit
-from painkit.cli.notebook_parameters import NotebookCommand, read_parameters
-from painkit.errors import PainkitError
+from painkit.cli.notebook_parameters import NotebookCommand, declared_parameters, read_parameters
+from painkit.errors import PainkitError, unknown
 
 app = typer.Typer(
     name="painkit",
@@ -92,7 +92,7 @@ def data_check(
     with told_plainly():
         known = [manifest.name for manifest in manifests()]
         if name not in known:
-            raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}", param_hint="NAME")
+            raise typer.BadParameter(str(unknown("data set", name, known)), param_hint="NAME")
         if not root.exists():
             raise typer.BadParameter(f"{root} does not exist", param_hint="ROOT")
         report = check(name, root)
@@ -170,8 +170,11 @@ def run(
     ] = None,
 ) -> None:
     """Execute a notebook and write it with one self-contained HTML page that needs no network."""
-    from painkit.cli.notebooks import run_notebook
+    from painkit.cli.notebooks import find_notebook, run_notebook
 
     with told_plainly():
-        page = run_notebook(notebook, profile=profile, parameters=read_parameters(parameter or []), out=out)
-    typer.echo(f"report: {page}")
+        given = read_parameters(parameter or [], declared_parameters(find_notebook(notebook)))
+        page = run_notebook(notebook, profile=profile, parameters=given, out=out)
+    typer.echo(f"report: {page}\nnotebook: {page.with_suffix('.ipynb')}")
+    for table in sorted(page.parent.glob("*.csv")):
+        typer.echo(f"table: {table}")
