@@ -99,7 +99,7 @@ def data_check(
     if as_json:
         typer.echo(report.to_json())
     else:
-        typer.echo(str(report))
+        report.print(Console())
     raise typer.Exit(0 if report.usable else 1)
 
 

@@ -56,6 +56,12 @@ class Parameter:
     default: str
     kind: type | None
 
+    @property
+    def expected(self) -> str:
+        """What it accepts, in words."""
+        kind = "anything" if self.kind is None else self.kind.__name__
+        return kind if self.default == "None" else f"{kind}, such as {self.default}"
+
     def accepts(self, value: Any) -> bool:
         """Whether a value is of the parameter's type; None is, where it is the default."""
         if self.kind is None or (value is None and self.default == "None"):
@@ -111,11 +117,8 @@ def check_parameters(notebook: Path, declared: Mapping[str, Parameter], chosen: 
         if name not in declared:
             raise unknown("parameter", name, declared, where=notebook)
         if not declared[name].accepts(value):
-            kind, default = declared[name].kind, declared[name].default
             raise PainkitError(
-                f"parameter {name} is {value!r}",
-                where=notebook,
-                expected=f"{kind.__name__ if kind else 'anything'}, as the default {default}",
+                f"parameter {name} is {value!r}", where=notebook, expected=declared[name].expected
             )
 
 
