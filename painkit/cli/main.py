@@ -127,13 +127,19 @@ def simulate(
 @app.command()
 def score(
     files: Annotated[
-        list[Path], typer.Argument(help="Released .mat files, or CSV/Parquet tables of predictions.")
+        list[Path],
+        typer.Argument(
+            help="CSV/Parquet tables with columns subject, sequence, frame, y_true, y_pred "
+            "(and fold, target, y_std, p_0, p_1, ... if known), or released .mat files."
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     scale: Annotated[
         str | None,
-        typer.Option(help="Scale of y_true, over the file's target column: level, pspi, vas, opi, ..."),
+        typer.Option(
+            help="Scale of y_true, over the file's target column: level, pspi, vas, opi, stimulus, pain, ..."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the subject bootstrap.")] = 0,
 ) -> None:
