@@ -43,7 +43,8 @@ def read_predictions(path: str | PathLike[str], scale: str | None = None) -> pd.
     Returns
     -------
     DataFrame
-        subject, sequence (str), frame (Int64), y_true, y_pred (float), target (str) and the optional columns.
+        subject, sequence (str), frame (Int64), y_true, y_pred (float), target (str), assumed (bool: nothing
+        states the target) and the optional columns.
 
     Raises
     ------
