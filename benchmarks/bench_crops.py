@@ -1,4 +1,4 @@
-"""Frames a second of building a frame store from 320x240 PNG files, and peak memory at the archive's size.
+"""Frames a second of building a crop store from 320x240 PNG files, and peak memory at the archive's size.
 
     pytest benchmarks/bench_crops.py -s
     python benchmarks/bench_crops.py [--frames 48391] [--noise 3] [--jobs 2]
@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import psutil
 
-from painkit.data.crop_store import build_frame_store
+from painkit.data.crop_building import build_crop_store
 from painkit.data.images import read_image
 from painkit.simulation.action_units import landmarks
 from painkit.simulation.anatomy import draw_person
@@ -56,7 +56,7 @@ def measure(frames: int, noise: float, jobs: int) -> dict[str, float]:
         points = write_frames(folder, PICTURES, noise)
         size = np.mean([p.stat().st_size for p in folder.glob("*.png")])
         wall, cpu, busy = time.perf_counter(), time.process_time(), machine_busy()
-        store = build_frame_store(
+        store = build_crop_store(
             lambda i: read_image(folder / f"{i % PICTURES}.png"),
             points[np.arange(frames) % PICTURES],
             folder / "stores",

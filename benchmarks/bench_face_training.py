@@ -1,4 +1,4 @@
-"""Training on a frame store against the bare step of the same net, and layouts and number formats.
+"""Training on a crop store against the bare step of the same net, and layouts and number formats.
 
     python benchmarks/bench_face_training.py [--width 0.25] [--batch 64] [--steps 4] [--repeats 5]
 
@@ -18,16 +18,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from painkit.data.crop_store import FrameStore, build_frame_store
+from painkit.data.crop_building import build_crop_store
+from painkit.data.crop_store import CropStore
 from painkit.models.crops.pain_level import ROWS, FaceNetRegression
 from painkit.models.nets.face_net import PainNet, to_input
 from painkit.models.training.acceleration import Acceleration, choose_acceleration
 from painkit.models.training.losses import smooth_l1
 
 
-def noise_store(folder: str, n: int) -> FrameStore:
+def noise_store(folder: str, n: int) -> CropStore:
     crops = np.random.default_rng(0).integers(0, 256, (64, 112, 96, 3), dtype=np.uint8)
-    return build_frame_store(lambda i: crops[i % 64], n, folder, content="noise", progress=False)
+    return build_crop_store(lambda i: crops[i % 64], n, folder, content="noise", progress=False)
 
 
 def bare(net: PainNet, x: torch.Tensor, y: torch.Tensor, steps: int, how: Acceleration) -> None:
@@ -42,7 +43,7 @@ def bare(net: PainNet, x: torch.Tensor, y: torch.Tensor, steps: int, how: Accele
         torch.cuda.synchronize()
 
 
-def ours(store: FrameStore, iterations: int, args: argparse.Namespace, how: Acceleration) -> None:
+def ours(store: CropStore, iterations: int, args: argparse.Namespace, how: Acceleration) -> None:
     """The row of the paper with all its parts: batches by level, augmentation, centre loss."""
     n = np.arange(len(store))
     frames = pd.DataFrame({"subject": "s", "sequence": "q", "frame": 2 * n, "row": n})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from os import PathLike
 
-__all__ = ["PainkitError"]
+__all__ = ["PainkitError", "unknown"]
 
 
 class PainkitError(Exception):
@@ -40,6 +42,29 @@ class PainkitError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders in parallel folds; keyword-only arguments need this.
         return (_rebuild, (self.what, self.where, self.line, self.expected))
+
+
+def unknown(
+    what: str, name: str, known: Iterable[str], *, where: str | PathLike[str] | None = None
+) -> PainkitError:
+    """Return the error for a name that stands for nothing, with the nearest of those that do.
+
+    Parameters
+    ----------
+    what : str
+        What it should name, such as ``"notebook"``.
+    name : str
+        What was given.
+    known : iterable of str
+        What can be given.
+    where : path, optional
+        The file or folder concerned.
+    """
+    names = list(known)
+    near = get_close_matches(name, names, 1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    comma = "; " if any("," in one for one in names) else ", "
+    return PainkitError(f"no {what} {name!r}{meant}", where=where, expected=comma.join(names))
 
 
 def _rebuild(what: str, where: str | None, line: int | None, expected: str | None) -> PainkitError:

@@ -1,8 +1,9 @@
-"""What every notebook does: find its sizes, load a cohort, keep a table as a file and show it."""
+"""What every notebook does: find its sizes and folder, load a cohort, keep a table as a file and show it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +15,23 @@ from IPython.display import HTML
 
 import painkit.data
 from painkit.data.cohort import Cohort
-from painkit.errors import PainkitError
+from painkit.errors import PainkitError, unknown
 from painkit.files import write_atomically
 
-__all__ = ["keeper", "load_cohort", "notebook_folder", "profiles", "show", "sizes", "some"]
+__all__ = [
+    "keeper",
+    "load_cohort",
+    "notebook_folder",
+    "paragraph",
+    "profiles",
+    "report_folder",
+    "show",
+    "sizes",
+    "some",
+]
+
+#: Readers of frames with landmarks; the others give videos, or single images.
+_OF_FRAMES = ("unbc", "openface", "pyfeat", "simulated")
 
 
 def notebook_folder() -> Path:
@@ -72,7 +86,7 @@ def sizes(notebook: str, profile: str, **given: Any) -> SimpleNamespace:
     """
     known = profiles(notebook)
     if profile not in known:
-        raise PainkitError(f"{notebook} has no profile {profile!r}", expected=", ".join(known))
+        raise unknown("profile", profile, known, where=notebook)
     listed = known[profile]
     lacking = [name for name, value in given.items() if value is None and name not in listed]
     if lacking:
@@ -82,6 +96,22 @@ def sizes(notebook: str, profile: str, **given: Any) -> SimpleNamespace:
     return SimpleNamespace(
         **{name: listed[name] if value is None else value for name, value in given.items()}
     )
+
+
+def report_folder(notebook: str, profile: str, out: str | Path | None = None) -> Path:
+    """Return the folder of a notebook's runs and tables.
+
+    Parameters
+    ----------
+    notebook, profile : str
+        Name it.
+    out : path, optional
+        The folder itself. Default: ``reports/NOTEBOOK-PROFILE`` where the notebook is executed, as
+        `painkit run` has it; beside the folder of the notebooks where that is in there, as in Lab.
+    """
+    here = Path.cwd()
+    base = here.parent if here == notebook_folder() else here
+    return base / "reports" / f"{notebook}-{profile}" if out is None else Path(out)
 
 
 def load_cohort(data: str, root: str | Path | None, **options: Any) -> Cohort:
@@ -99,15 +129,14 @@ def load_cohort(data: str, root: str | Path | None, **options: Any) -> Cohort:
     Raises
     ------
     PainkitError
-        When the data set has no frames to look at, and as `painkit.data.load` does.
+        When the data set has no frames to look at, before it is read, and as `painkit.data.load` does.
     """
+    if data not in _OF_FRAMES:
+        raise unknown("data set of frames", data, _OF_FRAMES)
     known = painkit.data.options_of(data)
-    cohort = painkit.data.load(data, root, **{k: v for k, v in options.items() if k in known})
-    if not isinstance(cohort, Cohort) or cohort.frames.empty:
-        raise PainkitError(
-            f"{data!r} holds no frames that this notebook could show",
-            expected="unbc, openface, pyfeat or simulated",
-        )
+    cohort: Cohort = painkit.data.load(data, root, **{k: v for k, v in options.items() if k in known})
+    if cohort.frames.empty:
+        raise PainkitError("holds no frames", where=cohort.root)
     return cohort
 
 
@@ -115,6 +144,11 @@ def some(values: Iterable[str], n: int, *, seed: int = 0) -> list[str]:
     """Draw `n` of some names, all where there are fewer; sorted."""
     names = pd.Series(list(values))
     return sorted(names.sample(min(n, len(names)), random_state=seed))
+
+
+def paragraph(text: str) -> HTML:
+    """Lay a sentence or more out for the page, as text: notes and warnings may quote names from the data."""
+    return HTML(f"<p>{escape(text)}</p>")  # type: ignore[no-untyped-call]
 
 
 def show(table: pd.DataFrame, columns: Iterable[str] | None = None, *, decimals: int = 3) -> HTML:

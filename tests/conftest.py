@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -28,10 +29,18 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def across_workers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def across_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder that all workers of one test session share."""
     own = tmp_path_factory.getbasetemp()
-    return own if worker_id == "master" else own.parent
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(across_workers: Path) -> Iterator[Path]:
+    """Cache of this session alone; the kernels of the notebooks inherit it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PAINKIT_CACHE", str(across_workers / "cache"))
+        yield across_workers / "cache"
 
 
 @pytest.fixture(scope="session")

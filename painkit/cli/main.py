@@ -17,8 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 import painkit
-from painkit.cli.notebook_parameters import NotebookCommand, read_parameters
-from painkit.errors import PainkitError
+from painkit.cli.notebook_parameters import NotebookCommand, declared_parameters, read_parameters
+from painkit.errors import PainkitError, unknown
 
 app = typer.Typer(
     name="painkit",
@@ -92,14 +92,14 @@ def data_check(
     with told_plainly():
         known = [manifest.name for manifest in manifests()]
         if name not in known:
-            raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}", param_hint="NAME")
+            raise typer.BadParameter(str(unknown("data set", name, known)), param_hint="NAME")
         if not root.exists():
             raise typer.BadParameter(f"{root} does not exist", param_hint="ROOT")
         report = check(name, root)
     if as_json:
         typer.echo(report.to_json())
     else:
-        typer.echo(str(report))
+        report.print(Console())
     raise typer.Exit(0 if report.usable else 1)
 
 
@@ -127,13 +127,19 @@ def simulate(
 @app.command()
 def score(
     files: Annotated[
-        list[Path], typer.Argument(help="Released .mat files, or CSV/Parquet tables of predictions.")
+        list[Path],
+        typer.Argument(
+            help="CSV/Parquet tables with columns subject, sequence, frame, y_true, y_pred "
+            "(and fold, target, y_std, p_0, p_1, ... if known), or released .mat files."
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     scale: Annotated[
         str | None,
-        typer.Option(help="Scale of y_true, over the file's target column: level, pspi, vas, opi, ..."),
+        typer.Option(
+            help="Scale of y_true, over the file's target column: level, pspi, vas, opi, stimulus, pain, ..."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the subject bootstrap.")] = 0,
 ) -> None:
@@ -170,8 +176,11 @@ def run(
     ] = None,
 ) -> None:
     """Execute a notebook and write it with one self-contained HTML page that needs no network."""
-    from painkit.cli.notebooks import run_notebook
+    from painkit.cli.notebooks import find_notebook, run_notebook
 
     with told_plainly():
-        page = run_notebook(notebook, profile=profile, parameters=read_parameters(parameter or []), out=out)
-    typer.echo(f"report: {page}")
+        given = read_parameters(parameter or [], declared_parameters(find_notebook(notebook)))
+        page = run_notebook(notebook, profile=profile, parameters=given, out=out)
+    typer.echo(f"report: {page}\nnotebook: {page.with_suffix('.ipynb')}")
+    for table in sorted(page.parent.glob("*.csv")):
+        typer.echo(f"table: {table}")

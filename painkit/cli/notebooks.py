@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from painkit.errors import PainkitError
+from painkit.cli.notebook_parameters import check_parameters, declared_parameters
+from painkit.errors import PainkitError, unknown
 from painkit.notebook import notebook_folder, profiles
 from painkit.simulation.profiles import PROFILES
 
@@ -29,39 +30,7 @@ def find_notebook(name: str) -> Path:
     found = folder / f"{given.stem if given.suffix == '.ipynb' else given.name}.ipynb"
     if found.is_file():
         return found
-    known = ", ".join(sorted(path.stem for path in folder.glob("*.ipynb")))
-    raise PainkitError(f"no notebook {name!r}", where=folder, expected=f"a path or one of {known}")
-
-
-def _declared(notebook: Path) -> list[str]:
-    """Return the names in the notebook's cell tagged ``parameters``."""
-    from nbformat import ValidationError
-    from nbformat.reader import NotJSONError
-    from papermill import inspect_notebook
-
-    try:
-        return list(inspect_notebook(str(notebook)))
-    except (ValueError, KeyError, AttributeError, NotJSONError, ValidationError) as error:
-        raise PainkitError(
-            f"cannot be read: {error}", where=notebook, expected="a Python notebook"
-        ) from error
-
-
-def _parameters(notebook: Path, declared: list[str], profile: str, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Put the profile beside the user's choice, refusing what the notebook does not declare."""
-    unknown = sorted(set(chosen) - set(declared))
-    if unknown:
-        raise PainkitError(
-            f"unknown parameter {', '.join(unknown)}",
-            where=notebook,
-            expected=f"one of {', '.join(declared)}",
-        )
-    known = profiles(notebook.stem, notebook.parent) or {name: {} for name in PROFILES}
-    if profile not in known:
-        raise PainkitError(
-            f"unknown profile {profile!r}", where=notebook, expected=f"one of {', '.join(known)}"
-        )
-    return ({"profile": profile} if "profile" in declared else {}) | chosen
+    raise unknown("notebook", name, sorted(path.stem for path in folder.glob("*.ipynb")), where=folder)
 
 
 def run_notebook(
@@ -90,8 +59,9 @@ def run_notebook(
     Raises
     ------
     PainkitError
-        Unknown notebook, profile or parameter; a kernel that is not installed or died; or a cell that failed,
-        with its error. The executed notebook up to that cell stays in `out`.
+        Unknown notebook, profile or parameter, or a value of another type than its default's, before anything
+        is written; a kernel that is not installed or died; or a cell that failed, with its error. The executed
+        notebook up to that cell stays in `out`.
     """
     import papermill
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
@@ -100,13 +70,18 @@ def run_notebook(
     from painkit.cli.page import write_page
 
     notebook = find_notebook(name)
+    profile = str((parameters or {}).get("profile", profile))
     folder = (out or Path("reports") / f"{notebook.stem}-{profile}").resolve()
     if folder.exists() and not folder.is_dir():
         raise PainkitError("is a file", where=folder, expected="a folder for the report")
-    declared = _declared(notebook)
-    values = _parameters(notebook, declared, profile, parameters or {})
-    if "out" in declared:
-        values.setdefault("out", str(folder))
+    given = parameters or {}
+    declared = declared_parameters(notebook)
+    check_parameters(notebook, declared, given)
+    known = profiles(notebook.stem, notebook.parent) or dict.fromkeys(PROFILES)
+    if profile not in known:
+        raise unknown("profile", profile, known, where=notebook)
+    values = {"profile": profile, "out": str(folder)}
+    values = {name: value for name, value in values.items() if name in declared} | given
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -123,6 +98,8 @@ def run_notebook(
             progress_bar=True,
             stderr_file=sys.stderr,  # progress bars of long cells stay visible
             shutdown_kernel="immediate",
+            # A kernel warns that it listens without encryption; it does so on this machine alone.
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )
     except PapermillExecutionError as error:
         told = (error.evalue.strip().splitlines() or [""])[0]
@@ -130,9 +107,9 @@ def run_notebook(
             f"cell {error.exec_count} failed: {error.ename}: {told}; see {executed}", where=notebook
         ) from error
     except NoSuchKernel as error:
-        known = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
+        installed = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
         raise PainkitError(
-            f"asks for the kernel {error.name!r}, which is not installed", where=notebook, expected=known
+            f"asks for the kernel {error.name!r}, which is not installed", where=notebook, expected=installed
         ) from error
     # What nbclient and jupyter_client raise for a kernel that dies, or never answers.
     except RuntimeError as error:

@@ -18,13 +18,18 @@ from painkit.files import write_atomically
 __all__ = ["write_page"]
 
 _PLOTLY = "application/vnd.plotly.v1+json"
-_PROGRESS = re.compile(r"\d+%\|")
+# A state of a progress bar, with or without a known end; its line ends where the terminal did. Or a step up.
+_BAR = re.compile(r"[^\r\n]*(?:\d+%\||\d+\w* \[\d+:\d\d, )[^\r\n]*|\x1b\[A")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
-# nbconvert's page fetches require.js, MathJax, mermaid and the widget manager from the network: left out.
+# nbconvert's page fetches require.js, MathJax, mermaid and the widget manager from the network: left out. The
+# policy holds the browser to it, whatever a notebook shows: nothing is fetched and nothing is sent.
 _TEMPLATE = """\
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}
+<meta http-equiv="Content-Security-Policy" content="default-src 'none';
+ script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:;
+ form-action 'none'; base-uri 'none'">
 {%- if resources.plotly -%}<script>{{ resources.plotly }}</script>{%- endif -%}
 {%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
@@ -39,14 +44,16 @@ class _StaticOutputs(Preprocessor):
     def preprocess_cell(
         self, cell: nbformat.NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[nbformat.NotebookNode, dict[str, Any]]:
-        kept = []
+        kept: list[nbformat.NotebookNode] = []
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if output.output_type == "stream":
-                output.text = _without_bars("".join(output.text))
-                if not output.text:
+            if output.get("name") == "stderr":
+                # Bar by bar, for what is written between two of them starts a line in the notebook alone.
+                output.text = _BAR.sub("", "".join(output.text))
+                if kept and kept[-1].get("name") == "stderr":
+                    kept[-1].text += output.text
                     continue
-            elif _PROGRESS.search("".join(data.get("text/plain", ""))):
+            elif _BAR.search("".join(data.get("text/plain", ""))):
                 continue
             if _PLOTLY in data:
                 resources["plotly"] = get_plotlyjs()
@@ -57,7 +64,7 @@ class _StaticOutputs(Preprocessor):
                     full_html=False,
                     auto_play=False,
                     validate=False,
-                    config={"responsive": True, "displaylogo": False},
+                    config={"responsive": True, "displaylogo": False, "showSendToCloud": False},
                 )
             elif _WIDGET in data:
                 data.clear()
@@ -66,16 +73,12 @@ class _StaticOutputs(Preprocessor):
                 )
             kept.append(output)
         if "outputs" in cell:
-            cell.outputs = kept
+            for output in kept:
+                if output.get("name") == "stderr":
+                    lines = re.split(r"[\r\n]+", output.text)
+                    output.text = "".join(f"{line}\n" for line in lines if line.strip())
+            cell.outputs = [output for output in kept if output.get("text") != ""]
         return cell, resources
-
-
-def _without_bars(text: str) -> str:
-    """Leave out the lines that are states of progress bars; a warning between them stays."""
-    if not _PROGRESS.search(text):
-        return text
-    lines = re.split(r"[\r\n]+", text.replace("\x1b[A", ""))
-    return "".join(f"{line}\n" for line in lines if line.strip() and not _PROGRESS.search(line))
 
 
 def write_page(notebook: Path) -> Path:
@@ -88,9 +91,11 @@ def write_page(notebook: Path) -> Path:
         extra_loaders=[DictLoader({"painkit.html.j2": _TEMPLATE})], template_file="painkit.html.j2"
     )
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    exporter.embed_images = True
     exporter.register_preprocessor(_StaticOutputs, enabled=True)
     content = nbformat.read(notebook, as_version=4)
-    body, _ = exporter.from_notebook_node(content, resources={"metadata": {"name": notebook.stem}})
+    about = {"name": notebook.stem, "path": str(notebook.parent)}
+    body, _ = exporter.from_notebook_node(content, resources={"metadata": about})
     page = notebook.with_suffix(".html")
     with write_atomically(page) as temporary:
         temporary.write_text(body, encoding="utf-8")

@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any
 
 from painkit.data.cohort import Cohort, SequenceSample
-from painkit.errors import PainkitError
+from painkit.errors import PainkitError, unknown
 
 __all__ = ["READERS", "Cohort", "SequenceSample", "load", "options_of"]
 
@@ -65,7 +65,7 @@ def options_of(name: str) -> list[str]:
 
 def _reader(name: str) -> Callable[..., Any]:
     if name not in READERS:
-        raise PainkitError(f"no reader is called {name!r}", expected=", ".join(READERS))
+        raise unknown("reader", name, READERS)
     module, function = READERS[name]
     reader: Callable[..., Any] = getattr(import_module(module), function)
     return reader

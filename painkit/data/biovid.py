@@ -9,22 +9,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from painkit.data.cohort import Cohort, content_digest
-from painkit.data.csv_table import read_csv, refuse_empty
+from painkit.data.csv_table import read_csv, refuse
 from painkit.data.tables import (
     Finding,
-    empty_frames,
     findings_table,
+    frames_table,
     subjects_table,
     unreadable,
 )
 from painkit.data.tree import existing_folder, undoubled
 from painkit.data.video import announced_frames
 from painkit.errors import PainkitError
+from painkit.progress import reading
 from painkit.simulation.marker import simulation_notes
 from painkit.vocabulary.classes import STIMULI
+from painkit.vocabulary.personal import AGES
 from painkit.vocabulary.scales import SEQUENCE_LABELS
 
 __all__ = ["NON_REACTIVE", "SAMPLE_NAME", "read_biovid"]
@@ -118,13 +119,7 @@ def read_biovid(
     lengths: list[int | None] = []
     paths = [folder / video for video in sequences["video"]]
     with ThreadPoolExecutor(jobs) as pool:
-        found = tqdm(
-            pool.map(_length, paths),
-            total=len(paths),
-            desc="videos",
-            disable=None if progress else True,
-            leave=False,
-        )
+        found = reading(pool.map(_length, paths), len(paths), "videos", "video", progress)
         for subject, sequence, path, length in zip(
             sequences["subject"], sequences["sequence"], paths, found, strict=True
         ):
@@ -144,7 +139,7 @@ def read_biovid(
         simulated=bool(notes),
         subjects=subjects,
         sequences=sequences,
-        frames=empty_frames(),
+        frames=frames_table([], np.nan),
         landmarks=np.empty((0, 66, 2), np.float32),
         findings=findings_table(findings),
         fingerprint=content_digest(part, subjects, sequences),
@@ -166,16 +161,13 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
     if not len(index):
         raise PainkitError("lists no video", where=path, line=2, expected="a row for each video")
     matches = [SAMPLE_NAME.fullmatch(str(name)) for name in index["sample_name"]]
+    names = index["sample_name"]
+    refuse(names, [match is None for match in matches], path, "a name such as 071309_w_21-PA4-024")
+    refuse(names, names.duplicated(), path, "one that is not listed before")
     for row, (match, subject, class_id, class_name) in enumerate(
         zip(matches, index["subject_name"], index["class_id"], index["class_name"], strict=True)
     ):
-        if match is None:
-            raise PainkitError(
-                f"sample_name is {index['sample_name'].iloc[row]!r}",
-                where=path,
-                line=row + 2,
-                expected="a name such as 071309_w_21-PA4-024",
-            )
+        assert match is not None
         # The path of the video, sex, age and class all rest on these four telling the same.
         told = (subject, class_name, class_id)
         if told != (match["subject"], match["label"], str(STIMULI.index(match["label"]))):
@@ -184,11 +176,6 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
                 where=path,
                 line=row + 2,
             )
-    if index["sample_name"].duplicated().any():
-        row = int(index["sample_name"].duplicated().to_numpy().argmax())
-        raise PainkitError(
-            "the sample is listed twice", where=path, line=row + 2, expected="one row for each video"
-        )
     video = undoubled(folder, "video") or folder / "video"
     inside = video.relative_to(folder).as_posix()
     sequences = pd.DataFrame(
@@ -207,16 +194,11 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
 
 def _part_d(path: Path) -> pd.DataFrame:
     index = read_csv(path, required=("subject", "class", "path"))
+    if not len(index):
+        raise PainkitError("lists no video", where=path, line=2, expected="a row for each video")
     for column in ("subject", "class", "path"):
-        refuse_empty(index, column, path)
-    if not len(index) or index["path"].duplicated().any():
-        row = int(index["path"].duplicated().to_numpy().argmax()) if len(index) else 0
-        raise PainkitError(
-            "the video is listed twice" if len(index) else "lists no video",
-            where=path,
-            line=row + 2,
-            expected="one row for each video",
-        )
+        refuse(index[column], index[column].isna(), path, "a value")
+    refuse(index["path"], index["path"].duplicated(), path, "one that is not listed before")
     sequences = pd.DataFrame(
         {
             "subject": index["subject"],
@@ -236,7 +218,7 @@ def _subjects(names: pd.Series) -> pd.DataFrame:
     told = table["subject"].str.extract(r"^\d{6}_([mw])_(\d{2})$")
     years = pd.to_numeric(told[1])
     table["gender"] = told[0].map({"w": "female", "m": "male"}).astype("str")
-    ages = pd.cut(years, [0, 35, 50, 200], labels=["young", "middle-aged", "elderly"])
+    ages = pd.cut(years, [0, 35, 50, 200], labels=AGES)
     table["age"] = ages.astype("object").astype("str")
     table["age_years"] = years.astype("Float64").astype("Int64")
     table["non_reactive"] = table["subject"].isin(NON_REACTIVE)

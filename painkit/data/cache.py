@@ -1,8 +1,7 @@
 """Parsed cohorts kept on disk, so that the second open takes a moment.
 
 One folder per source holds Parquet tables and one npy array under the digest of the source's listing
-(`painkit.data.tree.listing_digest`). It is renamed into place when whole, with digests of its files: a
-half-written or damaged cache is noticed and built again.
+(`painkit.data.tree.listing_digest`), with digests of its files: a damaged cache is noticed and built again.
 """
 
 from __future__ import annotations
@@ -11,17 +10,20 @@ import hashlib
 import io
 import json
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from painkit.data.cohort import Cohort
+from painkit.errors import PainkitError
 from painkit.files import cache_folder
+from painkit.kept import kept
 
 __all__ = ["cached_cohort"]
 
@@ -61,54 +63,37 @@ def cached_cohort(reader: str, root: Path, digest: str, build: Callable[[], Coho
     """
     source = hashlib.blake2b(f"{reader}\0{root.resolve()}".encode("utf-8", "surrogateescape"), digest_size=8)
     parent = cache_folder() / "cohorts" / source.hexdigest()
-    folder = parent / f"{digest}-{VERSION}"
-    cohort = _read(folder, root)
+    key = f"{digest}-{VERSION}"
+    cohort = _read(parent / key, root)
     if cohort is None:
         cohort = build()
+        # What lies there is unusable or of an older state of the source, but for what another process writes.
+        for old in parent.glob("*"):
+            if old.name not in (f".{key}.lock", f".{key}.part"):
+                shutil.rmtree(old, ignore_errors=True)
         try:
-            _write(cohort, parent, folder)
-        except (OSError, pa.ArrowException) as error:
+            kept(parent, key, partial(_write, cohort))
+        except (PainkitError, pa.ArrowException) as error:
             # A full disk must not cost the user the cohort that was just read.
-            warnings.warn(f"{folder}: the cache could not be written ({error})", stacklevel=2)
+            warnings.warn(f"{parent}: the cache could not be written ({error})", stacklevel=2)
     return cohort
 
 
-def _write(cohort: Cohort, parent: Path, folder: Path) -> None:
-    parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
-    try:
-        contents = {}
-        for name in _TABLES:
-            buffer = io.BytesIO()
-            getattr(cohort, name).to_parquet(buffer, compression="lz4")
-            contents[f"{name}.parquet"] = buffer.getbuffer()
-        buffer = io.BytesIO()
-        np.save(buffer, cohort.landmarks, allow_pickle=False)
-        contents["landmarks.npy"] = buffer.getbuffer()
-        for name, content in contents.items():
-            (temporary / name).write_bytes(content)
-        manifest = {
-            "name": cohort.name,
-            "simulated": cohort.simulated,
-            "fingerprint": cohort.fingerprint,
-            "notes": list(cohort.notes),
-            "files": {name: _digest(content) for name, content in contents.items()},
-        }
-        (temporary / "cohort.json").write_text(json.dumps(manifest))
-        # What lies there was unusable or is of an older state of the source.
-        for old in parent.iterdir():
-            if old != temporary and not old.name.startswith(".new-"):
-                shutil.rmtree(old, ignore_errors=True)
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # Otherwise another process was first, with the same content.
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _write(cohort: Cohort, folder: Path) -> None:
+    for name in _TABLES:
+        getattr(cohort, name).to_parquet(folder / f"{name}.parquet", compression="lz4")
+    np.save(folder / "landmarks.npy", cohort.landmarks, allow_pickle=False)
+    manifest = {
+        "name": cohort.name,
+        "simulated": cohort.simulated,
+        "fingerprint": cohort.fingerprint,
+        "notes": list(cohort.notes),
+        "files": {path.name: _digest(path.read_bytes()) for path in folder.iterdir()},
+    }
+    (folder / "cohort.json").write_text(json.dumps(manifest))
 
 
-def _digest(content: bytes | memoryview) -> str:
+def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
@@ -119,7 +104,9 @@ def _read(folder: Path, root: Path) -> Cohort | None:
         contents = {name: (folder / name).read_bytes() for name in manifest["files"]}
         if any(_digest(contents[name]) != digest for name, digest in manifest["files"].items()):
             return None
-        tables = {name: pd.read_parquet(io.BytesIO(contents[f"{name}.parquet"])) for name in _TABLES}
+        tables: dict[str, Any] = {
+            name: pd.read_parquet(io.BytesIO(contents[f"{name}.parquet"])) for name in _TABLES
+        }
         return Cohort(
             name=manifest["name"],
             root=root,

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from painkit.data import load, options_of
 from painkit.data.biovid import read_biovid
 from painkit.data.check_files import check_predictions, check_weights
+from painkit.data.check_report import CheckReport
 from painkit.data.cohort import Cohort
 from painkit.data.ferplus import USAGES, read_ferplus
 from painkit.data.identities import read_identities
@@ -26,67 +23,13 @@ from painkit.data.manifests import Manifest, manifest
 from painkit.data.tables import FINDING_COLUMNS, Finding, condensed
 from painkit.data.unbc_folders import find_folders
 from painkit.errors import PainkitError
+from painkit.progress import reading
 from painkit.simulation.marker import simulation_notes, simulation_of
 
-__all__ = ["CheckReport", "check"]
+__all__ = ["check"]
 
 #: Counts and findings of one check.
 Outcome = tuple[dict[str, int], list[Finding]]
-
-
-@dataclass(frozen=True, eq=False)
-class CheckReport:
-    """What a check found.
-
-    Attributes
-    ----------
-    name : str
-    root : str
-    counts : DataFrame
-        what, expected (missing where the manifest names no number), found.
-    findings : DataFrame
-        severity ("error": the copy cannot be used; "warning"), kind, subject, sequence, frame, path, message.
-    notes : tuple of str
-        What must be known of the copy, such as that it was simulated.
-    """
-
-    name: str
-    root: str
-    counts: pd.DataFrame
-    findings: pd.DataFrame
-    notes: tuple[str, ...] = ()
-
-    @property
-    def usable(self) -> bool:
-        """Whether nothing stands in the way of reading the copy and learning from it."""
-        return not (self.findings["severity"] == "error").any()
-
-    def to_json(self) -> str:
-        """The report for machines: name, root, usable, notes, counts, findings."""
-        return json.dumps(
-            {
-                "name": self.name,
-                "root": self.root,
-                "usable": self.usable,
-                "notes": list(self.notes),
-                "counts": json.loads(self.counts.to_json(orient="records")),
-                "findings": json.loads(self.findings.to_json(orient="records")),
-            },
-            indent=1,
-        )
-
-    def __str__(self) -> str:
-        head = f"{self.name} in {self.root}: {'usable' if self.usable else 'NOT usable'}"
-        tables = [self.counts.to_string(index=False, na_rep="-")]
-        if len(self.findings):
-            tables.append(self.findings.to_string(index=False, na_rep="-"))
-        return "\n\n".join(["\n".join([head, *self.notes]), *tables, f"{len(self.findings)} findings"])
-
-    def _repr_html_(self) -> str:
-        verdict = "usable" if self.usable else "not usable"
-        tables = (t.to_html(index=False, na_rep="-") for t in (self.counts, self.findings))
-        head = f"<p><strong>{escape(self.name)}</strong> in {escape(self.root)}: {verdict}</p>"
-        return "".join([head, *(f"<p>{escape(note)}</p>" for note in self.notes), *tables])
 
 
 def check(name: str, root: str | os.PathLike[str], *, progress: bool = True, jobs: int = 2) -> CheckReport:
@@ -176,6 +119,7 @@ def _check_frames(card: Manifest, root: Path, progress: bool, jobs: int) -> Outc
     owners = [keys[row] for row in rows]
     findings += _image_findings(paths, owners, progress, jobs)
     findings += _repeated_landmarks(cohort, keys)
+    findings = _not_simulated(findings, root)
     counts = {
         "subjects": len(cohort.subjects),
         "sequences": len(cohort.sequences),
@@ -205,19 +149,35 @@ def _refuse_other_images(findings: list[Finding], folder: Path | None) -> None:
     )
 
 
+def _not_simulated(findings: list[Finding], root: Path) -> list[Finding]:
+    """Leave out what a simulation lacks on purpose, as the archive does: black frames and lost landmarks."""
+    truth = root / "truth" / "frames.parquet"
+    if simulation_of(root) is None or not truth.is_file():
+        return findings
+    columns = ["subject", "sequence", "frame", "tracked", "black"]
+    try:
+        frames = pd.read_parquet(truth, columns=columns)
+    except (OSError, ValueError) as error:
+        return [*findings, ("unreadable", None, None, None, str(truth), str(error))]
+    keys = {
+        kind: set(rows[["subject", "sequence", "frame"]].itertuples(index=False, name=None))
+        for kind, rows in (("missing", frames[~frames["tracked"]]), ("black", frames[frames["black"]]))
+    }
+    return [
+        finding
+        for finding in findings
+        if finding[1:4] not in keys.get(finding[0], ())
+        or (finding[0] == "missing" and not str(finding[4]).endswith("_aam.txt"))
+    ]
+
+
 def _image_findings(
     paths: list[str], owners: list[tuple[str | None, str | None, int | None]], progress: bool, jobs: int
 ) -> Iterator[Finding]:
     """Decode every image; tell damaged ones, and those whose file is the same as an earlier one."""
     first: dict[bytes, str] = {}
     with ThreadPoolExecutor(jobs) as pool:
-        looked = tqdm(
-            pool.map(_decode, paths),
-            total=len(paths),
-            desc="images",
-            disable=None if progress else True,
-            leave=False,
-        )
+        looked = reading(pool.map(_decode, paths), len(paths), "images", "image", progress)
         for path, owner, result in zip(paths, owners, looked, strict=True):
             if isinstance(result, PainkitError):
                 yield ("unreadable", *owner, path, str(result.what))

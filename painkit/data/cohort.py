@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -72,6 +72,8 @@ class Cohort:
         Digest of the content, equal for equal content wherever it lies.
     notes : tuple of str
         What a reader of results must know, such as a proxy that stands in for a label.
+    draw : callable or None
+        ``draw(subject, sequence, frame)`` gives the image of a frame that has no file: of a simulated cohort.
     """
 
     name: str
@@ -84,9 +86,16 @@ class Cohort:
     findings: pd.DataFrame
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
+    draw: Callable[[str, str, int], NDArray[np.uint8]] | None = None
+
+    @property
+    def pictured(self) -> NDArray[np.bool_]:
+        """(n_frames,) whether `image` has something to show; `with_images` keeps those with a file."""
+        written = self.frames["image"].notna().to_numpy()
+        return written if self.draw is None else np.ones_like(written)
 
     def image(self, i: int) -> NDArray[np.uint8]:
-        """Decode the image of row `i` of `frames`: (height, width, 3) uint8 RGB.
+        """Decode, or draw, the image of row `i` of `frames`: (height, width, 3) uint8 RGB.
 
         Raises
         ------
@@ -100,6 +109,8 @@ class Cohort:
         path = self.frames["image"].iloc[i]
         if pd.isna(path):
             row = self.frames.iloc[i]
+            if self.draw is not None:
+                return self.draw(row["subject"], row["sequence"], int(row["frame"]))
             raise PainkitError(
                 f"frame {row['frame']} of {row['subject']}/{row['sequence']} has no image in this copy",
                 where=self.root,
@@ -180,6 +191,20 @@ class Cohort:
             findings=told[of_kept | told["subject"].isna()].reset_index(drop=True),
             fingerprint=fingerprint,
         )
+
+    def rows_of(self, subject: str, sequence: str) -> NDArray[np.intp]:
+        """Rows of ``frames`` that belong to one sequence, in time order.
+
+        Raises
+        ------
+        PainkitError
+            When no frame is of such a sequence.
+        """
+        frames = self.frames
+        rows = np.flatnonzero((frames["subject"] == subject) & (frames["sequence"] == sequence))
+        if not len(rows):
+            raise PainkitError(f"no frame of a sequence {subject}, {sequence}", where=self.root)
+        return rows
 
     def personal(self) -> NDArray[np.float32]:
         """One-hot personal features in the order of `painkit.vocabulary.personal.PERSONAL_FEATURES`.

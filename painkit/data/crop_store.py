@@ -1,40 +1,25 @@
-"""The frame store: face crops made once, kept on disk, read by slices."""
+"""The crop store: face crops kept on disk, read by slices."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
-from filelock import FileLock
 from numpy.typing import ArrayLike, NDArray
 
-from painkit.data.video import VideoFrames
 from painkit.errors import PainkitError
-from painkit.faces.crops import FaceCrop
-from painkit.files import write_atomically
-from painkit.progress import tqdm
 
-if TYPE_CHECKING:
-    from painkit.data import Cohort
-
-__all__ = ["FrameStore", "build_frame_store", "clip_store", "cohort_store"]
+__all__ = ["NOT_REQUESTED", "NO_FACE", "STORED", "UNREADABLE", "CropStore"]
 
 NOT_REQUESTED, STORED, NO_FACE, UNREADABLE = 0, 1, 2, 3
-_VERSION = 2
-_CHUNK = 256
 
 
 @dataclass(frozen=True)
-class FrameStore:
+class CropStore:
     """Face crops of n frames as one uint8 array on disk, in the row order of what they were made from.
 
     Light to copy and to send to another process: it holds a path, and every read opens the file anew, so the
@@ -43,7 +28,7 @@ class FrameStore:
     Parameters
     ----------
     folder : Path
-        What `build_frame_store` returned or printed.
+        What `build_crop_store` returned or printed.
 
     Raises
     ------
@@ -57,9 +42,9 @@ class FrameStore:
         object.__setattr__(self, "folder", Path(self.folder))
         if not (self.folder / "store.json").is_file():
             raise PainkitError(
-                "no finished frame store here",
+                "no finished crop store here",
                 where=self.folder,
-                expected="a folder made by build_frame_store",
+                expected="a folder made by build_crop_store",
             )
 
     @cached_property
@@ -150,239 +135,4 @@ class FrameStore:
 
     def __repr__(self) -> str:
         # Enters the keys of runs: what the crops are, not where they lie.
-        return f"FrameStore({self.key})"
-
-
-def build_frame_store(
-    read: Callable[[int], NDArray[np.uint8]],
-    landmarks: NDArray[np.floating] | int,
-    folder: Path | str,
-    *,
-    content: str,
-    crop: FaceCrop | None = None,
-    rows: ArrayLike | None = None,
-    no_face: NDArray[np.bool_] | None = None,
-    together: NDArray[np.intp] | None = None,
-    jobs: int = 2,
-    progress: bool = True,
-    simulated: bool = False,
-) -> FrameStore:
-    """Cut the face out of every image and keep the crops.
-
-    A killed build goes on where it was. Two builds of the same store wait for each other.
-
-    Parameters
-    ----------
-    read : callable
-        ``read(i)`` gives image i as (H, W, 3) uint8 RGB, or raises `PainkitError`, which marks the frame
-        unreadable. Called from several threads.
-    landmarks : (n, 66, 2) array, pixels, or int
-        NaN where a frame has none. The number of images when none has any.
-    folder : path
-        Stores lie here, each in a sub-folder named after its key.
-    content : str
-        Digest of the images and landmarks, such as `Cohort.fingerprint`.
-    crop : FaceCrop
-        Default: the aligned 112x96 crop.
-    rows : array of int, optional
-        Only these frames; the others are marked as not requested.
-    no_face : (n,) bool array, optional
-        Frames known to show no face, such as black ones. They are marked so and not read.
-    together : (n,) int array, optional
-        Neighbours of equal number are read in turn by one thread, as suits the frames of one video.
-    jobs : int
-        Threads. Decoding and warping release Python's lock.
-    progress : bool
-        Show a bar.
-    simulated : bool
-        Written into the store's description.
-
-    Returns
-    -------
-    FrameStore
-    """
-    crop = FaceCrop() if crop is None else crop
-    points = None if isinstance(landmarks, int) else landmarks
-    n = landmarks if isinstance(landmarks, int) else len(landmarks)
-    wanted = np.arange(n) if rows is None else np.unique(np.asarray(rows, dtype=np.intp))
-    if wanted.size and (wanted[0] < 0 or wanted[-1] >= n):
-        raise PainkitError(f"rows {wanted[0]} to {wanted[-1]} requested of {n} frames")
-
-    def cut(row: int) -> tuple[int, NDArray[np.uint8] | None]:
-        if no_face is not None and no_face[row]:
-            return NO_FACE, None
-        try:
-            image = read(row)
-        except PainkitError:
-            return UNREADABLE, None
-        found = crop(image, None if points is None else points[row])
-        return (NO_FACE, None) if found is None else (STORED, found)
-
-    digest = hashlib.sha256(repr((_VERSION, content, crop, n)).encode() + wanted.tobytes())
-    key = digest.hexdigest()[:20]
-    place = Path(folder) / key
-    place.mkdir(parents=True, exist_ok=True)
-    with FileLock(place / ".lock"):
-        if not (place / "store.json").is_file():
-            _allocate(place / "crops.npy", (n, *crop.size, 3))
-            _allocate(place / "status.npy", (n,))
-            _fill(place, cut, wanted, together, max(1, jobs), progress)
-            status = np.load(place / "status.npy", mmap_mode="r")
-            description = {
-                "key": key,
-                "crop": {"kind": crop.kind, "grow": crop.grow, "side": crop.side, "detect": crop.detect},
-                "simulated": simulated,
-                "content": content,
-                "counts": np.bincount(status, minlength=4).tolist(),
-            }
-            with write_atomically(place / "store.json") as path:
-                path.write_text(json.dumps(description, indent=1), encoding="utf-8")
-    return FrameStore(place)
-
-
-def cohort_store(
-    cohort: Cohort,
-    folder: Path | str,
-    *,
-    crop: FaceCrop | None = None,
-    rows: ArrayLike | None = None,
-    jobs: int = 2,
-    progress: bool = True,
-) -> FrameStore:
-    """Frame store of a cohort; row i of the store is row i of `cohort.frames`.
-
-    Frames without an image are not requested; black frames count as frames without a face. See
-    `build_frame_store` for the parameters.
-    """
-    have = cohort.frames["image"].notna().to_numpy()
-    requested = np.arange(have.size) if rows is None else np.asarray(rows, dtype=np.intp)
-    return build_frame_store(
-        cohort.image,
-        cohort.landmarks,
-        folder,
-        content=cohort.fingerprint,
-        crop=crop,
-        rows=requested[have[requested]],
-        no_face=cohort.frames["black"].to_numpy(dtype=bool),
-        jobs=jobs,
-        progress=progress,
-        simulated=cohort.simulated,
-    )
-
-
-def clip_store(
-    cohort: Cohort,
-    frames: pd.DataFrame,
-    folder: Path | str,
-    *,
-    crop: FaceCrop | None = None,
-    jobs: int = 2,
-    progress: bool = True,
-) -> FrameStore:
-    """Frame store of a cohort of video clips, such as BioVid's; row i of the store is row i of `frames`.
-
-    Frames that are missing from their clip, or damaged, count as unreadable.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    frames : DataFrame with video, frame
-        As from `clip_frames`, or some of its rows; sorted as there, each picture is decoded once.
-    folder, crop, jobs, progress
-        See `build_frame_store`. Clips have no landmarks, so by default a detector looks for the face.
-    """
-    read = VideoFrames(cohort.root, frames["video"].tolist(), frames["frame"].tolist())
-    return build_frame_store(
-        read,
-        len(frames),
-        folder,
-        content=read.fingerprint,
-        crop=FaceCrop(detect=True) if crop is None else crop,
-        together=np.asarray(frames.groupby("video").ngroup(), dtype=np.intp),
-        jobs=jobs,
-        progress=progress,
-        simulated=cohort.simulated,
-    )
-
-
-def _fill(
-    place: Path,
-    cut: Callable[[int], tuple[int, NDArray[np.uint8] | None]],
-    wanted: NDArray[np.intp],
-    together: NDArray[np.intp] | None,
-    jobs: int,
-    progress: bool,
-) -> None:
-    """Make the crops that are still missing, chunk by chunk."""
-    pending = wanted[np.load(place / "status.npy")[wanted] == NOT_REQUESTED]
-    bar = tqdm(total=wanted.size, initial=wanted.size - pending.size, desc="face crops", disable=not progress)
-    with bar, ThreadPoolExecutor(jobs) as pool:
-        for chunk in _chunks(_units(pending, together), jobs * _CHUNK):
-            # Mapped anew for every chunk, so that written pages do not pile up in this process. Crops reach
-            # the disk before the marks that say they are there: a kill in between repeats a chunk, no more.
-            with _mapped(place / "crops.npy") as crops:
-                codes = list(pool.map(partial(_store, cut, crops), chunk))
-            with _mapped(place / "status.npy") as status:
-                status[np.concatenate(chunk)] = np.concatenate(codes)
-            bar.update(sum(map(len, chunk)))
-
-
-def _store(
-    cut: Callable[[int], tuple[int, NDArray[np.uint8] | None]],
-    crops: NDArray[np.uint8],
-    rows: NDArray[np.intp],
-) -> list[int]:
-    """Write the crops of some rows and tell what became of each."""
-    codes = []
-    for row in rows.tolist():
-        code, crop = cut(row)
-        if crop is not None:
-            crops[row] = crop
-        codes.append(code)
-    return codes
-
-
-def _units(rows: NDArray[np.intp], together: NDArray[np.intp] | None) -> Iterator[NDArray[np.intp]]:
-    """Split rows into what one thread reads in turn: single rows, or up to `_CHUNK` that belong together."""
-    start = 0
-    for stop in range(1, rows.size + 1):
-        if (
-            stop == rows.size
-            or stop - start == _CHUNK
-            or together is None
-            or together[rows[stop]] != together[rows[start]]
-        ):
-            yield rows[start:stop]
-            start = stop
-
-
-def _chunks(units: Iterable[NDArray[np.intp]], size: int) -> Iterator[list[NDArray[np.intp]]]:
-    """Gather units until they hold `size` rows."""
-    chunk: list[NDArray[np.intp]] = []
-    held = 0
-    for unit in units:
-        chunk.append(unit)
-        held += unit.size
-        if held >= size:
-            yield chunk
-            chunk, held = [], 0
-    if chunk:
-        yield chunk
-
-
-@contextlib.contextmanager
-def _mapped(path: Path) -> Iterator[np.memmap[Any, np.dtype[np.uint8]]]:
-    array = np.lib.format.open_memmap(path, mode="r+")
-    try:
-        yield array
-        array.flush()
-    finally:
-        del array
-
-
-def _allocate(path: Path, shape: Sequence[int]) -> None:
-    """Make a file of zeros (sparse where the file system allows) unless it is there."""
-    if path.exists():
-        return
-    with write_atomically(path) as temporary:
-        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=tuple(shape)).flush()
+        return f"CropStore({self.key})"

@@ -12,11 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort, content_digest
-from painkit.data.csv_table import refuse_empty
-from painkit.data.tables import Finding, findings_table, subjects_table
+from painkit.data.csv_table import refuse
+from painkit.data.tables import Finding, findings_table, frames_table, subjects_table
 from painkit.data.tree import is_junk
 from painkit.errors import PainkitError
-from painkit.vocabulary.action_units import ACTION_UNITS
 from painkit.vocabulary.landmarks import FROM_68
 from painkit.vocabulary.scales import SEQUENCE_LABELS
 
@@ -45,7 +44,7 @@ class Recording:
     path: Path
     frames: NDArray[np.int64]
     pspi: NDArray[np.float64]
-    units: dict[str, NDArray[np.float64]]  # "AU4" -> values
+    units: dict[int, NDArray[np.float64]]
     points: NDArray[np.float32]  # (n, 66, 2)
     tracked: NDArray[np.bool_]
     confidence: NDArray[np.float64]
@@ -98,7 +97,7 @@ def subjects_of(table: pd.DataFrame, path: Path, base: Path) -> Iterator[tuple[s
         When the column has an empty cell, naming its line.
     """
     if "subject" in table:
-        refuse_empty(table, "subject", path)
+        refuse(table["subject"], table["subject"].isna(), path, "a name")
         for subject in table["subject"].unique():
             yield str(subject), np.flatnonzero(table["subject"] == subject)
         return
@@ -118,34 +117,25 @@ def frame_numbers(table: pd.DataFrame, path: Path) -> NDArray[np.int64]:
     if not len(frames):
         raise PainkitError("has no row", where=path, line=2, expected="a row for each frame")
     wrong = ~((frames >= 0) & (frames == np.floor(frames)) & (frames < 2**53))
-    if wrong.any():
-        row = int(wrong.argmax())
-        cell = table["frame"].iloc[row]
-        raise PainkitError(f"the frame is {cell!r}", where=path, line=row + 2, expected="a whole number")
+    refuse(table["frame"], wrong, path, "a whole number")
     return frames.astype(np.int64)
 
 
-def numbers(table: pd.DataFrame, column: str, path: Path, *, bad_as_nan: bool = False) -> NDArray[np.float64]:
+def numbers(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.float64]:
     """Give one text column as numbers; what tools write for "not a number" (``-nan(ind)``) becomes NaN.
 
     Raises
     ------
     PainkitError
-        For a cell that is neither, naming its line, unless `bad_as_nan`.
+        For a cell that is neither, naming its line.
     """
     cells = table[column]
     values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    if not bad_as_nan:
-        known = cells.str.contains(r"^\s*[+-]?(?:nan|inf)", case=False, na=True).to_numpy(dtype=bool)
-        wrong = np.isnan(values) & ~known
-        if wrong.any():
-            row = int(wrong.argmax())
-            raise PainkitError(
-                f"{column} is {str(cells.iloc[row])[:40]!r}", where=path, line=row + 2, expected="a number"
-            )
-    values = values.copy()
-    values[~np.isfinite(values)] = np.nan
-    return values
+    unknown = np.isnan(values)
+    if unknown.any():
+        known = cells.str.contains(r"^[+-]?(?:nan|inf)", case=False, na=True).to_numpy(dtype=bool)
+        refuse(cells, unknown & ~known, path, "a number")
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def points_66(table: pd.DataFrame, path: Path) -> NDArray[np.float32]:
@@ -201,21 +191,8 @@ def recordings_to_cohort(
         if failed:
             message = f"tracking failed in {failed} of {len(part.tracked)} frames; their landmarks are masked"
             findings.append(("not_tracked", *key, None, str(part.path), message))
-    lengths = [len(part.frames) for part in parts]
-    columns = {
-        "subject": pd.Series(np.repeat([part.subject for part in parts], lengths), dtype="str"),
-        "sequence": pd.Series(np.repeat([part.sequence for part in parts], lengths), dtype="str"),
-        "frame": np.concatenate([part.frames for part in parts]),
-        "pspi": np.concatenate([part.pspi for part in parts]),
-    }
-    units = {f"AU{n}" for n in ACTION_UNITS}.union(*(part.units for part in parts))
-    for unit in sorted(units, key=lambda text: int(text[2:])):
-        pieces = [part.units.get(unit, np.full(len(part.frames), np.nan)) for part in parts]
-        columns[unit] = np.concatenate(pieces)
-    columns["tracked"] = np.concatenate([part.tracked for part in parts])
-    columns["black"] = np.zeros(sum(lengths), bool)
-    columns["image"] = pd.Series([None] * sum(lengths), dtype="str")
-    frames = pd.DataFrame(columns)
+    frames = frames_table(parts, np.nan)
+    frames["tracked"] = np.concatenate([part.tracked for part in parts])
     landmarks = np.concatenate([part.points for part in parts])
     subjects = subjects_table(part.subject for part in parts)
     nested = subjects["subject"][subjects["subject"].str.contains("/")].tolist()
@@ -225,7 +202,7 @@ def recordings_to_cohort(
         {
             "subject": pd.Series([part.subject for part in parts], dtype="str"),
             "sequence": pd.Series([part.sequence for part in parts], dtype="str"),
-            "n_frames": lengths,
+            "n_frames": [len(part.frames) for part in parts],
             **dict.fromkeys(SEQUENCE_LABELS, np.nan),
         }
     )

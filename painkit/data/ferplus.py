@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from painkit.data.cohort import content_digest
-from painkit.data.csv_table import read_csv
+from painkit.data.csv_table import read_csv, refuse
 from painkit.data.summary import CohortSummary
 from painkit.data.tree import existing_folder
 from painkit.errors import PainkitError
 from painkit.files import cache_folder, write_atomically
+from painkit.progress import reading
 from painkit.simulation.marker import simulation_notes
 from painkit.vocabulary.classes import EMOTIONS, VOTES
 
@@ -103,14 +103,6 @@ class EmotionImages:
         agreed = (2 * votes.max(axis=1) > votes.sum(axis=1)) & (winner < len(EMOTIONS))
         return self.take(np.flatnonzero(agreed)), winner[agreed]
 
-    def distribution(self) -> NDArray[np.float64]:
-        """Share of the votes for each of `EMOTIONS`: (n, 8), NaN where no emotion got a vote."""
-        votes = self.votes[:, : len(EMOTIONS)].astype(np.float64)
-        total = votes.sum(axis=1, keepdims=True)
-        with np.errstate(invalid="ignore"):
-            share: NDArray[np.float64] = votes / total
-        return share
-
     def take(self, index: ArrayLike) -> EmotionImages:
         """Keep the rows of an index or a mask."""
         chosen = np.asarray(index)
@@ -182,20 +174,9 @@ def read_ferplus(root: str | os.PathLike[str], *, cache: bool = True, progress: 
         table[list(VOTES)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     )
     bad = ~((counts >= 0) & (counts <= 100) & (counts == np.floor(counts)))
-    if bad.any():
-        row, column = map(int, np.argwhere(bad)[0])
-        cell = table[VOTES[column]].iloc[row]
-        raise PainkitError(
-            f"{VOTES[column]} has {cell!r} votes",
-            where=path,
-            line=row + 2,
-            expected="a whole number from 0 to 100",
-        )
-    strange = ~table["Usage"].isin(USAGES).to_numpy()
-    if strange.any():
-        row = int(strange.argmax())
-        cell = table["Usage"].iloc[row]
-        raise PainkitError(f"Usage is {cell!r}", where=path, line=row + 2, expected=", ".join(USAGES))
+    for vote, wrong in zip(VOTES, bad.T, strict=True):
+        refuse(table[vote], wrong, path, "a whole number of votes from 0 to 100")
+    refuse(table["Usage"], ~table["Usage"].isin(USAGES), path, ", ".join(USAGES))
     # Joined by row: from row 60 on the number in the name is no longer the row, and rows without a name
     # (no face in the image) still have their image in fer2013.csv.
     rows = np.flatnonzero(table["Image name"].notna())
@@ -252,9 +233,7 @@ def _parse_pixels(path: Path, usage: NDArray[np.str_], progress: bool) -> NDArra
         with open(path, "rb") as file:
             if file.readline().strip() != b"emotion,pixels,Usage":
                 raise PainkitError("the header differs", where=path, line=1, expected="emotion,pixels,Usage")
-            lines = tqdm(
-                file, total=len(usage), desc="images", disable=None if progress else True, leave=False
-            )
+            lines = reading(file, len(usage), "images", "image", progress)
             for row, line in enumerate(lines):
                 if row == len(usage):
                     raise PainkitError(

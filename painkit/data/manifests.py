@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 import painkit
 from painkit.data import READERS
-from painkit.errors import PainkitError
+from painkit.errors import PainkitError, unknown
 
-__all__ = ["Layout", "Manifest", "Scale", "manifest", "manifest_folder", "manifests", "read_manifest"]
+__all__ = ["LabelRange", "Layout", "Manifest", "manifest", "manifest_folder", "manifests", "read_manifest"]
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -31,7 +31,7 @@ class Layout(_Strict):
     optional: bool = False
 
 
-class Scale(_Strict):
+class LabelRange(_Strict):
     """Range of a label, both ends included."""
 
     low: float
@@ -40,7 +40,7 @@ class Scale(_Strict):
     note: Text | None = None
 
     @model_validator(mode="after")
-    def _ordered(self) -> Scale:
+    def _ordered(self) -> LabelRange:
         if self.low >= self.high:
             raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
         return self
@@ -73,7 +73,7 @@ class Manifest(_Strict):
     layout: Annotated[tuple[Layout, ...], Field(min_length=1)]
     counts: dict[Text, Count] = {}
     variants: dict[Text, dict[Text, Count]] = {}
-    scales: dict[Text, Scale] = {}
+    scales: dict[Text, LabelRange] = {}
     defects: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
@@ -127,4 +127,4 @@ def manifest(name: str) -> Manifest:
     for found in manifests():
         if found.name == name:
             return found
-    raise PainkitError(f"no manifest is called {name!r}", expected=", ".join(m.name for m in manifests()))
+    raise unknown("manifest", name, [one.name for one in manifests()])

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort
-from painkit.data.csv_table import read_csv
+from painkit.data.csv_table import read_csv, refuse
 from painkit.data.feature_files import (
     POINTS,
     Recording,
@@ -22,7 +22,6 @@ from painkit.data.feature_files import (
     recordings_to_cohort,
     subjects_of,
 )
-from painkit.errors import PainkitError
 from painkit.vocabulary.pain import PSPI_UNITS, pspi
 
 __all__ = ["read_openface"]
@@ -71,18 +70,18 @@ def _recordings(path: Path, base: Path, min_confidence: float) -> list[Recording
     units = {}
     for column in table.columns:
         if len(column) == 6 and column.startswith("AU") and column.endswith("_r") and column[2:4].isdigit():
-            units[f"AU{int(column[2:4])}"] = _values(table, column, path, tracked, 5)
+            units[int(column[2:4])] = _values(table, column, path, tracked, 5)
     blink = _values(table, "AU45_c", path, tracked, 1) if "AU45_c" in table else None
-    if blink is None and "AU45" in units:
-        blink = np.where(np.isnan(units["AU45"]), np.nan, units["AU45"] >= 1)
+    if blink is None and 45 in units:
+        blink = np.where(np.isnan(units[45]), np.nan, units[45] >= 1)
     empty = np.full(len(table), np.nan)
-    units["AU43"] = empty if blink is None else blink
+    units[43] = empty if blink is None else blink
     whole = Recording(
         subject="",
         sequence=path.stem,
         path=path,
         frames=frame_numbers(table, path),
-        pspi=pspi({unit: units.get(unit, empty) for unit in PSPI_UNITS}),
+        pspi=pspi({unit: units.get(int(unit[2:]), empty) for unit in PSPI_UNITS}),
         units=units,
         points=points_66(table, path),
         tracked=tracked,
@@ -96,10 +95,5 @@ def _values(
 ) -> NDArray[np.float64]:
     """Give a column from 0 to `high`, NaN where not tracked."""
     values = np.where(tracked, numbers(table, column, path), np.nan)
-    wrong = (values < 0) | (values > high)
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise PainkitError(
-            f"{column} is {values[row]:g}", where=path, line=row + 2, expected=f"a number from 0 to {high}"
-        )
+    refuse(table[column], (values < 0) | (values > high), path, f"a number from 0 to {high}")
     return values

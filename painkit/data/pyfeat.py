@@ -57,7 +57,7 @@ def read_pyfeat(root: str | os.PathLike[str], *, min_score: float = 0.0) -> Coho
     """
     base = Path(root) if root is not None else Path()
     recordings = [part for path in csv_files(root, "py-feat") for part in _recordings(path, base, min_score)]
-    coded = any(np.isfinite(part.units["AU43"]).any() for part in recordings)
+    coded = any(np.isfinite(part.units[43]).any() for part in recordings)
     return recordings_to_cohort("pyfeat", base, recordings, _NOTES if coded else (*_NOTES, _NO_43))
 
 
@@ -66,10 +66,10 @@ def _recordings(path: Path, base: Path, min_score: float) -> list[Recording]:
     frames = frame_numbers(table, path)
     score = numbers(table, "FaceScore", path) if "FaceScore" in table else np.ones(len(table))
     tracked = np.isfinite(score) & (score >= min_score)
-    units = {"AU43": np.full(len(table), np.nan)}
+    units = {43: np.full(len(table), np.nan)}
     for column in table.columns:
         if re.fullmatch(r"AU\d\d", column, re.ASCII):
-            units[f"AU{int(column[2:])}"] = np.where(tracked, numbers(table, column, path), np.nan)
+            units[int(column[2:])] = np.where(tracked, numbers(table, column, path), np.nan)
     whole = Recording(
         subject="",
         sequence=path.stem,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields, replace
 from pathlib import Path
 
 from painkit.data.cohort import Cohort
 from painkit.data.unbc import read_unbc
 from painkit.errors import PainkitError
-from painkit.simulation.marker import MARKER
+from painkit.simulation.frame_artist import FrameArtist
+from painkit.simulation.marker import MARKER, simulation_of
+from painkit.simulation.profiles import VERSION, Settings, default_root
 
 __all__ = ["read_simulated"]
 
@@ -47,9 +50,7 @@ def read_simulated(
         simulation cannot be written, and as `read_unbc` does.
     """
     if root is None:
-        # Readers of real data do not need it.
-        from painkit.simulation.profiles import default_root
-        from painkit.simulation.simulation import simulate
+        from painkit.simulation.simulation import simulate  # not needed to read one that is there
 
         root = default_root(profile, images, seed)
         simulate(root, profile=profile, images=images, seed=seed, jobs=jobs, progress=progress)
@@ -59,4 +60,9 @@ def read_simulated(
             where=root,
             expected="a folder written by 'painkit simulate'; real archives are read as 'unbc'",
         )
-    return read_unbc(root, cache=cache, progress=progress, jobs=jobs)
+    cohort = read_unbc(root, cache=cache, progress=progress, jobs=jobs)
+    told = simulation_of(root) or {}
+    known = {field.name: told[field.name] for field in fields(Settings) if field.name in told}
+    # Of another version of the simulator this one would draw other faces.
+    current = told.get("version") == VERSION
+    return replace(cohort, draw=FrameArtist(Settings(**known))) if current else cohort

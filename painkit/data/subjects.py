@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from painkit.data.csv_table import read_csv, refuse_empty
+from painkit.data.csv_table import read_csv, refuse
 from painkit.data.tables import Finding, subjects_table
-from painkit.errors import PainkitError
 from painkit.vocabulary.personal import PERSONAL_VALUES
 
 __all__ = ["read_subjects"]
@@ -43,20 +42,11 @@ def read_subjects(path: Path, ids: Iterable[str]) -> tuple[pd.DataFrame, list[Fi
     if not path.exists():
         return table, []
     given = read_csv(path, required=("subject", *PERSONAL_VALUES))
-    refuse_empty(given, "subject", path)
-    if given["subject"].duplicated().any():
-        line = int(given["subject"].duplicated().to_numpy().argmax()) + 2
-        raise PainkitError("a subject is listed twice", where=path, line=line, expected="one row for each")
+    refuse(given["subject"], given["subject"].isna(), path, "a name")
+    refuse(given["subject"], given["subject"].duplicated(), path, "one that is not listed before")
     for column, accepted in PERSONAL_VALUES.items():
-        wrong = given[column].notna() & ~given[column].isin(accepted)
-        if wrong.any():
-            row = int(wrong.to_numpy().argmax())
-            raise PainkitError(
-                f"{column} is {given[column].iloc[row]!r}",
-                where=path,
-                line=row + 2,
-                expected=", ".join(accepted),
-            )
+        cells = given[column]
+        refuse(cells, cells.notna() & ~cells.isin(accepted), path, ", ".join(accepted))
     known = table["subject"].tolist()
     findings: list[Finding] = [
         (

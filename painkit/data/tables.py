@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
 from painkit.vocabulary.action_units import ACTION_UNITS
@@ -14,9 +16,10 @@ from painkit.vocabulary.action_units import ACTION_UNITS
 __all__ = [
     "FINDING_COLUMNS",
     "Finding",
+    "FramesOfSequence",
     "condensed",
-    "empty_frames",
     "findings_table",
+    "frames_table",
     "subjects_table",
     "unreadable",
 ]
@@ -24,7 +27,7 @@ __all__ = [
 FINDING_COLUMNS = ("kind", "subject", "sequence", "frame", "path", "message")
 
 # Findings that are told one by one; more of one kind have one cause and are told once, with their count.
-_MANY = 20
+_MANY = 100
 # Words with a number in them, and paths.
 _VARIES = re.compile(r"\S*(?:\d|/)\S*")
 
@@ -95,9 +98,36 @@ def subjects_table(ids: Iterable[str]) -> pd.DataFrame:
     return pd.DataFrame({"subject": names, "gender": unknown, "age": unknown, "complexion": unknown})
 
 
-def empty_frames() -> pd.DataFrame:
-    """Frame table of a data set whose frames are not on disk as files (videos)."""
-    columns: dict[str, Any] = {"subject": "str", "sequence": "str", "frame": "int64", "pspi": "float64"}
-    columns |= {f"AU{n}": "float64" for n in ACTION_UNITS}
-    columns |= {"tracked": "bool", "black": "bool", "image": "str"}
-    return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in columns.items()})
+class FramesOfSequence(Protocol):
+    """One sequence, as a reader has read it."""
+
+    subject: str
+    sequence: str
+    frames: NDArray[np.int64]
+    pspi: NDArray[np.float64]
+    units: dict[int, NDArray[np.float64]]
+
+
+def frames_table(parts: Sequence[FramesOfSequence], absent: float) -> pd.DataFrame:
+    """Put the frames of sequences together: none black, none tracked, none with an image as yet.
+
+    Parameters
+    ----------
+    parts : sequence
+        Of no sequence: the frame table of a data set whose frames are not on disk as files (videos).
+    absent : float
+        Intensity of a unit that a sequence does not tell.
+    """
+    lengths = [len(part.frames) for part in parts]
+    columns: dict[str, Any] = {
+        "subject": pd.Series(np.repeat([part.subject for part in parts], lengths), dtype="str"),
+        "sequence": pd.Series(np.repeat([part.sequence for part in parts], lengths), dtype="str"),
+        "frame": np.concatenate([np.empty(0, np.int64), *(part.frames for part in parts)]),
+        "pspi": np.concatenate([np.empty(0), *(part.pspi for part in parts)]),
+    }
+    for unit in sorted(set(ACTION_UNITS).union(*(part.units for part in parts))):
+        told = (part.units.get(unit, np.full(len(part.frames), absent)) for part in parts)
+        columns[f"AU{unit}"] = np.concatenate([np.empty(0), *told])
+    columns |= dict.fromkeys(("tracked", "black"), np.zeros(sum(lengths), dtype=bool))
+    columns["image"] = pd.Series([None] * sum(lengths), dtype="str")
+    return pd.DataFrame(columns)

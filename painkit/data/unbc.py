@@ -12,25 +12,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import TMonitor, tqdm
+from tqdm import TMonitor
 
 from painkit.data.cache import cached_cohort
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.images import black_among
 from painkit.data.subjects import read_subjects
-from painkit.data.tables import Finding, findings_table, unreadable
+from painkit.data.tables import Finding, findings_table, frames_table, unreadable
 from painkit.data.tree import Listing, existing_folder, list_files, listing_digest
 from painkit.data.unbc_folders import HOLDS, LABELS, find_folders
 from painkit.data.unbc_labels import places_of, sequence_table
 from painkit.data.unbc_sequence import KINDS, SequenceData, read_sequence
 from painkit.errors import PainkitError
+from painkit.progress import reading
 from painkit.simulation.marker import simulation_notes
-from painkit.vocabulary.action_units import ACTION_UNITS
 from painkit.vocabulary.pain import pspi
 
 __all__ = ["read_unbc"]
@@ -47,9 +46,10 @@ def read_unbc(
 ) -> Cohort:
     """Read a copy of the archive.
 
-    Doubled folders, missing label folders and system litter are accepted. A file that is missing or damaged
-    leaves NaN (landmarks: not tracked) and a finding. Black frames are found by their pixels; their landmarks
-    are masked, their labels kept.
+    Doubled folders, folders spelled otherwise or within one another, missing label folders, images saved
+    again as JPEG, and system litter are accepted. A file that is missing or damaged leaves NaN (landmarks: not
+    tracked) and a finding. Black frames are found by their pixels; their landmarks are masked, their labels
+    kept. Without any PSPI file PSPI is computed from the action units, and `notes` say so.
 
     Parameters
     ----------
@@ -124,15 +124,7 @@ class _Reading:
                     ("missing", None, None, None, None, f"this copy has no folder of {kind}")
                 )
         with _reading_in_order(self, keys, jobs) as read:
-            bar = tqdm(
-                read,
-                total=len(keys),
-                desc="reading",
-                unit="sequence",
-                disable=None if progress else True,
-                leave=False,
-            )
-            parts = list(bar)
+            parts = list(reading(read, len(keys), "reading", "sequence", progress))
         for part in parts:
             self.findings += part.findings
         bare = sum(not any(part.images) for part in parts)
@@ -189,22 +181,12 @@ class _Reading:
                 )
 
     def _frames(self, parts: list[SequenceData]) -> pd.DataFrame:
-        lengths = [len(part.frames) for part in parts]
-        codes = sorted(set(ACTION_UNITS).union(*(part.units for part in parts)))
+        frames = frames_table(parts, 0.0)
         coded = np.concatenate([part.coded for part in parts])
-        zeros = {n: np.zeros(n) for n in lengths}
+        frames.loc[~coded, frames.columns.str.startswith("AU")] = np.nan
         images = [image and os.path.relpath(image, self.root) for part in parts for image in part.images]
-        columns: dict[str, Any] = {
-            "subject": pd.Series(np.repeat([part.subject for part in parts], lengths), dtype="str"),
-            "sequence": pd.Series(np.repeat([part.sequence for part in parts], lengths), dtype="str"),
-            "frame": np.concatenate([part.frames for part in parts]),
-            "pspi": np.concatenate([part.pspi for part in parts]),
-        }
-        for code in codes:
-            values = np.concatenate([part.units.get(code, zeros[len(part.frames)]) for part in parts])
-            columns[f"AU{code}"] = np.where(coded, values, np.nan)
-        columns |= {"tracked": False, "black": False, "image": pd.Series(images, dtype="str")}
-        return pd.DataFrame(columns)
+        frames["image"] = pd.Series(images, dtype="str")
+        return frames
 
     def _mask(
         self, frames: pd.DataFrame, landmarks: NDArray[np.float32], image_bytes: NDArray[np.int64], jobs: int

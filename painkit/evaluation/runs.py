@@ -209,7 +209,9 @@ def open_run(folder: str | Path) -> Run:
     try:
         info = yaml.safe_load((folder / "run.yaml").read_text(encoding="utf-8"))
         status, names = info["status"], [fold["fold"] for fold in info["folds"]]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        if not all(isinstance(text, str) for text in (status, *names)):
+            raise TypeError("a name is no text")
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError) as error:
         raise PainkitError(
             "no run can be read here", where=folder, expected="a folder with a run.yaml"
         ) from error

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 from sklearn.base import clone
 
 from painkit.data.cohort import Cohort
-from painkit.errors import PainkitError
+from painkit.errors import PainkitError, unknown
 from painkit.evaluation.methods_text import methods_paragraph
 from painkit.evaluation.protocols import Protocol
 from painkit.evaluation.runs import Run, run
@@ -75,9 +76,9 @@ class Rows:
             For a name that is no row.
         """
         chosen = list(self.estimators) if names == "all" else list(names)
-        unknown = [name for name in chosen if name not in self.estimators]
-        if unknown:
-            raise PainkitError(f"no row {unknown[0]!r}", expected=f"some of {'; '.join(self.estimators)}")
+        for name in chosen:
+            if name not in self.estimators:
+                raise unknown("row", name, self.estimators)
         return replace(self, estimators={n: r for n, r in self.estimators.items() if n in chosen})
 
     def varied(self, **parameters: Any) -> Rows:
@@ -128,7 +129,7 @@ class Study:
         runs: dict[str, Run] = {}
         memory = Path(self.out).absolute() / "stage1"
         for name, (estimator, target) in (bar := tqdm(rows.estimators.items(), desc="rows", unit="row")):
-            bar.set_postfix_str(name, refresh=True)
+            bar.set_postfix_str(shorten(name, 24, placeholder=" ..."))  # the bar keeps room on 80 columns
             prepared = clone(estimator)
             if "memory" in prepared.get_params():
                 prepared.set_params(memory=memory)

@@ -18,7 +18,6 @@ __all__ = [
     "apply_transform",
     "box_transform",
     "five_points",
-    "invert_transform",
     "landmark_box",
     "similarity_transform",
     "square_box",
@@ -93,13 +92,6 @@ def apply_transform(matrix: NDArray[np.floating], points: NDArray[np.floating]) 
     m = np.asarray(matrix, dtype=np.float64)
     mapped: Floats = np.asarray(points, dtype=np.float64) @ m[..., :2].swapaxes(-1, -2) + m[..., None, :, 2]
     return mapped
-
-
-def invert_transform(matrix: NDArray[np.floating]) -> Floats:
-    """Matrix (..., 2, 3) that maps crop points back to the image."""
-    m = np.asarray(matrix, dtype=np.float64)
-    inverse = np.linalg.inv(m[..., :2])
-    return np.concatenate([inverse, -inverse @ m[..., 2:]], axis=-1)
 
 
 def landmark_box(landmarks: NDArray[np.floating]) -> Floats:

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from painkit.figures.style import QUALITATIVE, finish
+from painkit.figures.style import QUALITATIVE, finish, interval
 
 __all__ = [
     "feature_costs",
@@ -46,11 +46,7 @@ def rows_with_intervals(
         figure.add_scatter(
             x=part["value"],
             y=part["row"],
-            error_x={
-                "array": part["high"] - part["value"],
-                "arrayminus": part["value"] - part["low"],
-                "thickness": 1,
-            },
+            error_x=interval(part, thickness=1),
             mode="markers",
             marker={"color": QUALITATIVE[0], "size": 8},
             name="measured here, with interval",
@@ -107,10 +103,7 @@ def feature_costs(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
         go.Bar(
             x=table["question"],
             y=table["difference"],
-            error_y={
-                "array": table["high"] - table["difference"],
-                "arrayminus": table["difference"] - table["low"],
-            },
+            error_y=interval(table, "difference"),
             marker_color=QUALITATIVE[1],
         )
     )
@@ -202,10 +195,7 @@ def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
         figure.add_scatter(
             x=part["epochs"],
             y=part["difference"],
-            error_y={
-                "array": part["high"] - part["difference"],
-                "arrayminus": part["difference"] - part["low"],
-            },
+            error_y=interval(part, "difference"),
             name=question,
             line={"color": colour, "dash": "dot"},
             row=1,

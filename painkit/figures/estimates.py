@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from scipy.stats import norm
 
-from painkit.figures.style import QUALITATIVE, finish
+from painkit.figures.style import QUALITATIVE, finish, interval
 
 __all__ = ["bands_by_subject", "coverage", "errors_by_subject", "frame_estimates"]
 
@@ -183,7 +183,7 @@ def coverage(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
         figure.add_scatter(
             x=part["metric"].str.extract(r"(\d+)%")[0].astype(float) / 100,
             y=part["value"],
-            error_y={"array": part["high"] - part["value"], "arrayminus": part["value"] - part["low"]},
+            error_y=interval(part),
             mode="markers+lines",
             name=str(target).upper(),
         )

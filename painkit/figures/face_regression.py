@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
-from painkit.data.crop_store import FrameStore
-from painkit.figures.faces import image_uri
-from painkit.figures.style import LEVEL_COLORS, QUALITATIVE, finish
+from painkit.data.crop_store import CropStore
+from painkit.figures.style import AT_ONCE, LEVEL_COLORS, QUALITATIVE, finish, interval, picture
 from painkit.vocabulary.pain import level_0_5
 
 __all__ = ["crops_by_level", "features_by_level", "intensity_trace", "level_errors"]
@@ -21,13 +19,13 @@ __all__ = ["crops_by_level", "features_by_level", "intensity_trace", "level_erro
 _LINES = ("#222", *(QUALITATIVE[i] for i in (5, 0, 2, 1, 3)))
 
 
-def crops_by_level(cohort: Cohort, store: FrameStore, *, per_level: int = 2, seed: int = 0) -> go.Figure:
+def crops_by_level(cohort: Cohort, store: CropStore, *, per_level: int = 2, seed: int = 0) -> go.Figure:
     """Draw a strip of crops of each pain level, drawn at random.
 
     Parameters
     ----------
     cohort : Cohort
-    store : FrameStore
+    store : CropStore
         Its crops.
     per_level : int
         Crops of each level 0-5, fewer where there are fewer.
@@ -48,7 +46,7 @@ def crops_by_level(cohort: Cohort, store: FrameStore, *, per_level: int = 2, see
         for row, subject in zip(rows, cohort.frames["subject"].iloc[rows], strict=True)
     ]
     figure = go.Figure()
-    figure.add_layout_image(_picture(strip, "x", "y"))
+    figure.add_layout_image(picture(strip, xref="x", yref="y"))
     # A figure without a trace has no axes to hang the captions on.
     centers = np.arange(n) * (width + gap) + width / 2
     figure.add_scatter(
@@ -66,9 +64,9 @@ def crops_by_level(cohort: Cohort, store: FrameStore, *, per_level: int = 2, see
 
 def intensity_trace(
     cohort: Cohort,
-    store: FrameStore,
+    store: CropStore,
     predictions: Mapping[str, pd.DataFrame],
-    sequence: str | None = None,
+    sequence: tuple[str, str] | None = None,
     *,
     count: int = 60,
 ) -> go.Figure:
@@ -79,24 +77,25 @@ def intensity_trace(
     Parameters
     ----------
     cohort : Cohort
-    store : FrameStore
+    store : CropStore
         Its crops.
     predictions : mapping of str to DataFrame
-        sequence, frame, y_true, y_pred (levels 0-5) of each model. NaN leaves a gap.
-    sequence : str, optional
+        subject, sequence, row (of ``cohort.frames``), y_true, y_pred (levels 0-5) of each model. NaN leaves
+        a gap.
+    sequence : (subject, sequence), optional
         Default: the one with most levels and, among those, most frames.
     count : int
         At most so many frames, evenly spread, get a stop of the slider.
     """
-    first = next(iter(predictions.values()))
     if sequence is None:
-        known = first.dropna(subset=["y_true", "y_pred"]).groupby("sequence")["y_true"]
-        sequence = str(known.agg(["nunique", "size"]).sort_values(["nunique", "size"]).index[-1])
-    rows = np.flatnonzero((cohort.frames["sequence"] == sequence).to_numpy())
+        first = next(iter(predictions.values())).dropna(subset=["y_true", "y_pred"])
+        known = first.groupby(["subject", "sequence"])["y_true"].agg(["nunique", "size"])
+        sequence = known.sort_values(["nunique", "size"]).index[-1]
+    rows = cohort.rows_of(*sequence)
     frame = cohort.frames["frame"].to_numpy()[rows]
     level = level_0_5(cohort.frames["pspi"].to_numpy()[rows])
     estimates = {
-        name: table[table["sequence"] == sequence].set_index("frame")["y_pred"].reindex(frame).to_numpy(float)
+        name: table.set_index("row")["y_pred"].reindex(rows).to_numpy(float)
         for name, table in predictions.items()
     }
     figure = make_subplots(1, 2, column_widths=[0.74, 0.26], horizontal_spacing=0.04)
@@ -129,7 +128,7 @@ def intensity_trace(
                 traces=[cursor],
                 name=str(frame[i]),
                 layout={
-                    "images": [_picture(crop, "x2", "y2")],
+                    "images": [picture(crop, xref="x2", yref="y2")],
                     "xaxis2": {"title": {"text": caption, "standoff": 4}},
                 },
             )
@@ -147,8 +146,7 @@ def intensity_trace(
         x=[width / 2], y=[height / 2], marker_opacity=0, hoverinfo="skip", showlegend=False, row=1, col=2
     )
     figure.update_layout(states[start].layout)
-    at = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
-    steps = [{"args": [[state.name], at], "label": state.name, "method": "animate"} for state in states]
+    steps = [{"args": [[state.name], AT_ONCE], "label": state.name, "method": "animate"} for state in states]
     figure.update_layout(
         sliders=[
             {
@@ -161,7 +159,7 @@ def intensity_trace(
         ],
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
     )
-    title = f"Pain in {sequence}, estimated and labelled"
+    title = f"Pain in {', '.join(sequence)}, estimated and labelled"
     return finish(figure, title, simulated=cohort.simulated, height=520).update_layout(margin_t=110)
 
 
@@ -253,12 +251,7 @@ def level_errors(table: pd.DataFrame, rows: Sequence[str] | None = None, *, simu
             # Side by side, so that intervals do not cover each other.
             x=part["level"] + 0.5 * ((number + 0.5) / len(names) - 0.5),
             y=part["value"],
-            error_y={
-                "array": part["high"] - part["value"],
-                "arrayminus": part["value"] - part["low"],
-                "thickness": 1,
-                "width": 2,
-            },
+            error_y=interval(part, thickness=1, width=2),
             mode="markers",
             marker={"size": 7, "color": QUALITATIVE[number % len(QUALITATIVE)], "symbol": number // 8 * 2},
             name=name,
@@ -272,17 +265,3 @@ def level_errors(table: pd.DataFrame, rows: Sequence[str] | None = None, *, simu
     return finish(
         figure, "Error at each level (mean over the subjects that have it)", simulated=simulated, height=460
     )
-
-
-def _picture(image: NDArray[np.uint8], xref: str, yref: str) -> dict[str, object]:
-    return {
-        "source": image_uri(image),
-        "xref": xref,
-        "yref": yref,
-        "x": 0,
-        "y": 0,
-        "sizex": image.shape[1],
-        "sizey": image.shape[0],
-        "sizing": "stretch",
-        "layer": "below",
-    }

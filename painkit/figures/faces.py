@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
+from typing import Any
 
-import cv2
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
-from painkit.figures.style import finish
+from painkit.figures.style import AT_ONCE, finish, picture
 from painkit.vocabulary.landmarks import LINES, landmark_name
 
 __all__ = [
     "add_face",
     "face_strip",
     "face_through_time",
-    "image_uri",
     "outline",
     "peak_sequence",
     "rising_frames",
 ]
-
-
-def image_uri(image: NDArray[np.uint8]) -> str:
-    """Return an (h, w, 3) RGB image as a ``data:`` address a page can show without a file."""
-    _, encoded = cv2.imencode(".png", image[..., ::-1])
-    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
 
 
 def outline(points: NDArray[np.floating]) -> tuple[list[float | None], list[float | None]]:
@@ -74,15 +66,8 @@ def add_face(
     """
     place = {"row": row, "col": col}
     if image is not None:
-        picture = {
-            "source": image_uri(image),
-            "x": 0,
-            "y": 0,
-            "sizex": image.shape[1],
-            "sizey": image.shape[0],
-        }
         axes = {"xref": "x", "yref": "y"} if row is None else {}
-        figure.add_layout_image({**picture, **axes, "sizing": "stretch", "layer": "below"}, **place)
+        figure.add_layout_image(picture(image, **axes), **place)
         # Layout images do not stretch the axes.
         figure.update_xaxes(range=[0, image.shape[1]], **place)
         figure.update_yaxes(range=[image.shape[0], 0], **place)
@@ -122,21 +107,23 @@ def add_face(
     figure.update_yaxes(scaleanchor=axis, **place)
 
 
-def peak_sequence(cohort: Cohort) -> str:
-    """Return the sequence with the highest PSPI; without PSPI, the one with most tracked frames."""
+def peak_sequence(cohort: Cohort) -> tuple[str, str]:
+    """Subject and sequence with the highest PSPI; without PSPI, with most tracked frames."""
     frames = cohort.frames
     if frames["pspi"].notna().any():
-        return str(frames["sequence"].iloc[int(frames["pspi"].argmax())])
-    return str(frames.groupby("sequence")["tracked"].sum().idxmax())
+        peak = frames.iloc[int(frames["pspi"].argmax())]
+        return peak["subject"], peak["sequence"]
+    longest: Any = frames.groupby(["subject", "sequence"])["tracked"].sum().idxmax()
+    return longest[0], longest[1]
 
 
-def rising_frames(cohort: Cohort, sequence: str, count: int = 4) -> list[int]:
+def rising_frames(cohort: Cohort, subject: str, sequence: str, count: int = 4) -> list[int]:
     """Rows of frames of a sequence from its lowest to its highest PSPI, in time order.
 
     Parameters
     ----------
     cohort : Cohort
-    sequence : str
+    subject, sequence : str
     count : int
 
     Returns
@@ -145,9 +132,8 @@ def rising_frames(cohort: Cohort, sequence: str, count: int = 4) -> list[int]:
         Rows of ``cohort.frames``: `count` frames or fewer, with images where there are enough of them, else
         with landmarks; empty where there are neither.
     """
-    frames = cohort.frames.reset_index(drop=True)
-    own = frames[frames["sequence"] == sequence]
-    seen = own[own["image"].notna()]
+    own = cohort.frames.reset_index(drop=True).loc[cohort.rows_of(subject, sequence)]
+    seen = own[cohort.pictured[own.index]]
     shown = seen if len(seen) >= count else own[own["tracked"]]
     if shown.empty:
         return []
@@ -175,8 +161,7 @@ def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
         )
     figure = make_subplots(1, len(rows), subplot_titles=titles, horizontal_spacing=0.01)
     for column, index in enumerate(rows, start=1):
-        has_image = isinstance(cohort.frames["image"].iloc[index], str)
-        image = cohort.image(index) if has_image else None
+        image = cohort.image(index) if cohort.pictured[index] else None
         add_face(figure, cohort.landmarks[index], image=image, row=1, col=column)
     first = cohort.frames.iloc[rows[0]]
     return finish(
@@ -184,7 +169,7 @@ def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
     ).update_layout(margin_t=130)
 
 
-def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.Figure:
+def face_through_time(cohort: Cohort, subject: str, sequence: str, *, count: int = 24) -> go.Figure:
     """Play one sequence, by slider or button: landmarks on the images where there are any, PSPI and units.
 
     Needs no kernel: the frames are inside the figure, so it also plays on an exported page.
@@ -193,15 +178,13 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
     ----------
     cohort : Cohort
         Holds the sequence.
-    sequence : str
-        Sequence id.
+    subject, sequence : str
     count : int
         At most so many frames, evenly spread, are put in.
     """
-    rows = np.flatnonzero(
-        (cohort.frames["sequence"] == sequence).to_numpy() & cohort.frames["tracked"].to_numpy()
-    )
-    with_image = rows[cohort.frames["image"].iloc[rows].notna().to_numpy()]
+    rows = cohort.rows_of(subject, sequence)
+    rows = rows[cohort.frames["tracked"].to_numpy()[rows]]
+    with_image = rows[cohort.pictured[rows]]
     rows = with_image if len(with_image) >= min(count, 2) else rows
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
     units = [name for name in cohort.frames.columns if name.startswith("AU")]
@@ -210,7 +193,7 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
     for index in rows:
         frame = cohort.frames.iloc[index]
         still = go.Figure()
-        image = cohort.image(int(index)) if isinstance(frame["image"], str) else None
+        image = cohort.image(int(index)) if cohort.pictured[index] else None
         add_face(still, cohort.landmarks[index], image=image)
         coded = "  ".join(f"{unit}:{frame[unit]:g}" for unit in units if frame[unit] > 0) or "no unit coded"
         caption = f"frame {frame['frame']}   PSPI {frame['pspi']:g}   {coded}"
@@ -230,13 +213,12 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
             )
     figure.frames = states
     motion = {"frame": {"duration": 120, "redraw": True}, "transition": {"duration": 0}, "fromcurrent": True}
-    still_at = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
     figure.update_layout(
         sliders=[
             {
                 "currentvalue": {"prefix": "frame "},
                 "steps": [
-                    {"args": [[s.name], still_at], "label": s.name, "method": "animate"} for s in states
+                    {"args": [[s.name], AT_ONCE], "label": s.name, "method": "animate"} for s in states
                 ],
                 "pad": {"t": 45},
             }
@@ -251,9 +233,9 @@ def face_through_time(cohort: Cohort, sequence: str, *, count: int = 24) -> go.F
                 "yanchor": "bottom",
                 "buttons": [
                     {"label": "Play", "method": "animate", "args": [None, motion]},
-                    {"label": "Pause", "method": "animate", "args": [[None], still_at]},
+                    {"label": "Pause", "method": "animate", "args": [[None], AT_ONCE]},
                 ],
             }
         ],
     )
-    return finish(figure, f"{sequence}, frame by frame", simulated=cohort.simulated, height=580)
+    return finish(figure, f"{subject}, {sequence}, frame by frame", simulated=cohort.simulated, height=580)

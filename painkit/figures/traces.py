@@ -12,9 +12,9 @@ from painkit.figures.style import QUALITATIVE, finish
 __all__ = ["pain_and_units"]
 
 
-def pain_and_units(cohort: Cohort, sequence: str) -> go.Figure:
+def pain_and_units(cohort: Cohort, subject: str, sequence: str) -> go.Figure:
     """Draw PSPI (0-16) over the frames of one sequence, above the intensities (0-5) of its coded units."""
-    frames = cohort.frames[cohort.frames["sequence"] == sequence]
+    frames = cohort.frames.iloc[cohort.rows_of(subject, sequence)]
     units = [name for name in frames.columns if name.startswith("AU") and (frames[name] > 0).any()]
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.4, 0.6], vertical_spacing=0.05)
     figure.add_scatter(
@@ -50,4 +50,6 @@ def pain_and_units(cohort: Cohort, sequence: str) -> go.Figure:
     figure.update_xaxes(title_text="frame", row=2, col=1)
     figure.update_yaxes(title_text="PSPI", rangemode="tozero", row=1, col=1)
     figure.update_layout(legend={"orientation": "h", "y": 1.08, "x": 1, "xanchor": "right"})
-    return finish(figure, f"Pain and action units in {sequence}", simulated=cohort.simulated, height=480)
+    return finish(
+        figure, f"Pain and action units in {subject}, {sequence}", simulated=cohort.simulated, height=480
+    )

@@ -198,11 +198,12 @@ def _checked(table: pd.DataFrame, scale: Scale | None) -> pd.DataFrame:
     if scale and (true.min() < scale.low or true.max() > scale.high):
         raise PainkitError(f"y_true runs from {true.min():g} to {true.max():g}", expected=scale.label)
     if scale and not scale.ordered:
+        numbered = enumerate(scale.classes, scale.low)
         for column in ("y_true", "y_pred"):
             strange = labelled[column][~labelled[column].isin(range(scale.low, scale.high + 1))]
             if len(strange):
                 what = f"{column} holds {strange.iloc[0]:g}, which is no class"
-                raise PainkitError(what, expected=scale.label)
+                raise PainkitError(what, expected=", ".join(f"{k} {name}" for k, name in numbered))
     if scores and _n_classes(true, None) > len(scores):
         raise PainkitError(
             f"y_true goes up to {true.max():g} and the scores to {scores[-1]}",

@@ -168,6 +168,6 @@ def _jsonable(value: object) -> object:
         return value.item()
     if isinstance(value, torch.device):
         return str(value)
-    if isinstance(value, PathLike):  # features, a frame store, pre-trained weights
+    if isinstance(value, PathLike):  # features, a crop store, pre-trained weights
         return fspath(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from painkit.data.crop_store import FrameStore
+from painkit.data.crop_store import CropStore
 from painkit.evaluation.held_out import held_out
 from painkit.evaluation.run_fold import limited_threads
 from painkit.evaluation.study import Results
@@ -37,14 +37,14 @@ class HeldOutFeatures:
     values: NDArray[np.float32]
 
 
-def held_out_features(results: Results, store: FrameStore) -> dict[str, HeldOutFeatures]:
+def held_out_features(results: Results, store: CropStore) -> dict[str, HeldOutFeatures]:
     """Apply each fold's net to the labelled frames with a face that the fold tested.
 
     Parameters
     ----------
     results : Results
         Of `FaceNetRegression` on levels.
-    store : FrameStore
+    store : CropStore
         Crops of the cohort.
 
     Returns
@@ -56,7 +56,7 @@ def held_out_features(results: Results, store: FrameStore) -> dict[str, HeldOutF
     return {name: _features(results, name, store) for name in explained}
 
 
-def _features(results: Results, row: str, store: FrameStore) -> HeldOutFeatures:
+def _features(results: Results, row: str, store: CropStore) -> HeldOutFeatures:
     frames, values = [], []
     with limited_threads(results.study.threads):
         for fold in held_out(results[row], FaceNetRegression.load):

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort
-from painkit.data.crop_store import NO_FACE, UNREADABLE, FrameStore
+from painkit.data.crop_store import NO_FACE, UNREADABLE, CropStore
 from painkit.errors import PainkitError
 from painkit.evaluation.run_fold import limited_threads
 from painkit.evaluation.study import Results, Row, Rows, Study
@@ -66,7 +66,7 @@ _QUESTIONS: Final = {
 
 
 def rows(
-    store: FrameStore | str,
+    store: CropStore | str,
     features: Features,
     *,
     pretrained: str | PathLike[str] | None = None,
@@ -79,7 +79,7 @@ def rows(
 
     Parameters
     ----------
-    store : FrameStore
+    store : CropStore
         Aligned crops of the cohort.
     features : (n_frames, d) array or path
         What OSVR and RCR see; see `baseline_features`.
@@ -126,7 +126,7 @@ PAPER = Paper(
 
 def baseline_features(
     study: Study,
-    store: FrameStore,
+    store: CropStore,
     seen: Literal["landmarks", "deep"] = "landmarks",
     *,
     pretrained: str | PathLike[str] | None = None,
@@ -160,7 +160,7 @@ def baseline_features(
         return deep_features(store, pretrained, **{k: v for k, v in (net or {}).items() if k in same})
 
 
-def crop_counts(whole: Cohort, cohort: Cohort, store: FrameStore) -> pd.DataFrame:
+def crop_counts(whole: Cohort, cohort: Cohort, store: CropStore) -> pd.DataFrame:
     """Count the frames of each level, all together and without a label, and what became of them.
 
     Parameters
@@ -168,7 +168,7 @@ def crop_counts(whole: Cohort, cohort: Cohort, store: FrameStore) -> pd.DataFram
     whole : Cohort
     cohort : Cohort
         Its frames with an image.
-    store : FrameStore
+    store : CropStore
         Their crops.
 
     Returns

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from painkit.data.crop_store import FrameStore, build_frame_store
+from painkit.data.crop_building import build_crop_store
+from painkit.data.crop_store import CropStore
 from painkit.data.identities import IdentityImages, read_identities
 from painkit.errors import PainkitError
 from painkit.evaluation.keys import describe, digest, settled, versions
@@ -93,10 +94,10 @@ def backbone(
 
 def identity_store(
     identities: IdentityImages, folder: str | Path, *, jobs: int = 2, progress: bool = True
-) -> FrameStore:
+) -> CropStore:
     """Aligned crops of an identity set; faces without a landmark file are looked for by the detector."""
     unmarked = bool(np.isnan(identities.landmarks).any(axis=(1, 2)).any())
-    return build_frame_store(
+    return build_crop_store(
         identities.image,
         identities.landmarks,
         folder,

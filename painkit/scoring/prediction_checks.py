@@ -115,6 +115,7 @@ def _check_names(out: pd.DataFrame, source: _Source) -> None:
 
 
 def _check_targets(out: pd.DataFrame, source: _Source, scale: str | None) -> None:
+    out["assumed"] = scale is None and "target" not in out
     if scale is not None:
         out["target"] = scale_of(scale).key
     elif "target" not in out:

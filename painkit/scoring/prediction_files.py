@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import warnings
 from os import PathLike
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pandas as pd
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from painkit.data.csv_table import read_rows
 from painkit.data.mat_cells import read_cells
 from painkit.errors import PainkitError
 from painkit.scoring.prediction_checks import REQUIRED, check_predictions
@@ -44,7 +43,8 @@ def read_predictions(path: str | PathLike[str], scale: str | None = None) -> pd.
     Returns
     -------
     DataFrame
-        subject, sequence (str), frame (Int64), y_true, y_pred (float), target (str) and the optional columns.
+        subject, sequence (str), frame (Int64), y_true, y_pred (float), target (str), assumed (bool: nothing
+        states the target) and the optional columns.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def read_predictions(path: str | PathLike[str], scale: str | None = None) -> pd.
     if suffix == ".mat":
         table = _read_mat(file)
     elif suffix == ".csv":
-        table = _read_csv(file)
+        expected = f"a table with a header line naming {', '.join(REQUIRED)}"
+        table = read_rows(file, expected=expected).fillna("")
     elif suffix in {".parquet", ".pq"}:
         table = _read_parquet(file)
     else:
@@ -113,31 +114,6 @@ def _read_mat(file: Path) -> pd.DataFrame:
             )
         )
     return pd.concat(parts, ignore_index=True).assign(target="level")
-
-
-def _read_csv(file: Path) -> pd.DataFrame:
-    try:
-        with warnings.catch_warnings():
-            # pandas only warns when it drops what a line has too much.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            # The header is read as a row, since pandas would rename a column that stands twice.
-            rows = pd.read_csv(
-                file,
-                header=None,
-                dtype=str,
-                keep_default_na=False,
-                index_col=False,
-                skip_blank_lines=False,
-                encoding="utf-8-sig",
-            )
-    except (ValueError, OverflowError, MemoryError, OSError, csv.Error, pd.errors.ParserWarning) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise PainkitError(
-            f"cannot be read as comma-separated text ({reason})",
-            where=file,
-            expected=f"UTF-8 with a header line naming {', '.join(REQUIRED)}",
-        ) from error
-    return rows.iloc[1:].set_axis(rows.iloc[0].str.strip().tolist(), axis=1).reset_index(drop=True)
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:

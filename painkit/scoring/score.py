@@ -21,7 +21,7 @@ from painkit.metrics.bootstrap import check_bootstrap
 from painkit.metrics.views import Average
 from painkit.scoring.prediction_files import read_predictions
 from painkit.scoring.terminal_tables import section_tables
-from painkit.vocabulary.scales import scale_of
+from painkit.vocabulary.scales import SCALES, scale_of
 
 __all__ = ["ScoreReport", "Section", "score"]
 
@@ -39,6 +39,9 @@ class Section:
         As given.
     scale : str
         Label of the scale of y_true.
+    scale_note : str
+        That the scale is only assumed, "" where the file or the caller states it. Then no published row
+        stands beside.
     counts : dict of str to int
         Rows, subjects and sequences.
     in_several_folds : int or None
@@ -55,6 +58,7 @@ class Section:
 
     file: str
     scale: str
+    scale_note: str
     counts: dict[str, int]
     in_several_folds: int | None
     fold_note: str
@@ -123,6 +127,7 @@ class ScoreReport:
                 {
                     "file": section.file,
                     "scale": section.scale,
+                    "scale_assumed": bool(section.scale_note),
                     **section.counts,
                     "leaky": None if shared is None else shared > 0,
                     "subjects_in_several_folds": shared,
@@ -167,7 +172,7 @@ def score(
     -------
     ScoreReport
         Every metric that applies, pooled, per subject, and per fold where folds are not subjects; the trivial
-        rows; and the published rows of the same scale.
+        rows; and the published rows of the same scale, unless the scale is only assumed.
 
     Raises
     ------
@@ -207,22 +212,25 @@ def _section(
         if shared or 1 < len(pairs["fold"].unique()) < len(pairs):
             averages.append("per_fold")
     fold_note = _fold_note(shared, counts["subjects"])
+    scale_note = _scale_note(target) if rows["assumed"].any() else ""
+    told = "; ".join(filter(None, (fold_note, scale_note)))
     metrics = applicable_metrics(rows, target)
 
     def scored(table: pd.DataFrame, kind: str, row: str, names: list[str], note: str) -> pd.DataFrame:
         result = evaluate(table, names, averages, n_resamples=n_resamples, seed=seed, level=level)
         return result.assign(kind=kind, row=row, source="", note=note)
 
-    parts = [scored(rows, "predictions", path.name, metrics, fold_note)]
+    parts = [scored(rows, "predictions", path.name, metrics, told)]
     for row, table in trivial_rows(rows).items():
         possible = set(applicable_metrics(table, target))
         names = [name for name in metrics if name in possible and "[" not in name]
         # The other folds hold labels of the subjects they are tested on; zeros have seen none.
         leaky = bool(shared) and row != "all zeros"
-        label, note = (f"{row} (LEAKY)", fold_note) if leaky else (row, "")
+        label, note = (f"{row} (LEAKY)", told) if leaky else (row, scale_note)
         parts.append(scored(table, "trivial", label, names, note))
     released_as = released().get(path.stem, "") if path.suffix.lower() == ".mat" else ""
-    parts.append(_published_beside(target, set(metrics), released_as))
+    if not scale_note:
+        parts.append(_published_beside(target, set(metrics), released_as))
     table = pd.concat([part for part in parts if len(part)], ignore_index=True).assign(file=str(path))
     whole = dict.fromkeys(["n", "groups", "undefined"], "Int64")
     table = table.astype(whole)[COLUMNS]
@@ -231,7 +239,8 @@ def _section(
         n = 1 + scale_of(target).high
         counted = confusion_matrix(rows["y_true"], to_classes(rows["y_pred"], n), labels=range(n))
         classes = pd.DataFrame(counted)
-    return Section(str(path), scale_of(target).label, counts, shared, fold_note, released_as, table, classes)
+    scale = scale_of(target).label
+    return Section(str(path), scale, scale_note, counts, shared, fold_note, released_as, table, classes)
 
 
 def _fold_note(in_several_folds: int | None, subjects: int) -> str:
@@ -242,6 +251,13 @@ def _fold_note(in_several_folds: int | None, subjects: int) -> str:
     return (
         f"LEAKY: {in_several_folds} of {subjects} subjects are in several folds; "
         "says nothing about people the model has not seen"
+    )
+
+
+def _scale_note(target: str) -> str:
+    return (
+        f"scale ASSUMED to be {scale_of(target).label}, and so no published row stands beside: "
+        f"name it in a column target or with --scale ({', '.join(SCALES)})"
     )
 
 

@@ -28,6 +28,8 @@ def section_tables(section: Section, level: float) -> Iterator[RenderableType]:
     """Yield a heading, one table for each averaging, the published rows and the confusion of the classes."""
     counts = ", ".join(f"{count:,} {name}" for name, count in section.counts.items())
     yield f"[bold]{escape(section.file)}[/bold]: {escape(section.scale)}, {counts}"
+    if section.scale_note:
+        yield f"[bold]{escape(section.scale_note)}[/bold]"
     if section.fold_note:
         yield f"[bold]{escape(section.fold_note)}[/bold]"
     if section.released_as:

@@ -22,7 +22,7 @@ from painkit.simulation.profiles import Size
 from painkit.simulation.render import render
 from painkit.simulation.writer import Task
 from painkit.vocabulary.classes import STIMULI
-from painkit.vocabulary.personal import AGES
+from painkit.vocabulary.personal import AGES, GENDERS
 
 __all__ = ["biovid_tables", "biovid_tasks"]
 
@@ -95,7 +95,7 @@ def _subject(seed: int, number: int) -> tuple[str, Person]:
     """Name, which holds date, sex and age in years, and face of a subject."""
     rng = stream(seed, 22, number)
     age = AGES[number % 3]
-    person = draw_person(rng, gender=("female", "male")[number // 3 % 2], age=age)
+    person = draw_person(rng, gender=GENDERS[number // 3 % 2], age=age)
     years = int(rng.integers(*{"young": (20, 36), "middle-aged": (36, 51), "elderly": (51, 66)}[age]))
     sex = "w" if person.gender == "female" else "m"
     return f"{7 + number // 9:02d}{1 + number % 28:02d}{rng.choice([9, 14]):02d}_{sex}_{years}", person

@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.stats import norm
 
 from painkit.simulation.facts import Facts, SubjectFacts, facts
+from painkit.vocabulary.pain import level_0_5
 from painkit.vocabulary.scales import SCALES
 
 __all__ = [
@@ -107,7 +108,7 @@ class Latents:
     @property
     def level(self) -> Ints:
         """Level 0-5 of every frame: PSPI through 0, 1, 2, 3, 4-5, 6+."""
-        return np.searchsorted([1, 2, 3, 4, 6], self.pspi, side="right")
+        return level_0_5(self.pspi).astype(np.int64)
 
 
 def draw_latents(profile: str, seed: int) -> Latents:

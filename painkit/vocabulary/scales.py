@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from painkit.errors import PainkitError
+from painkit.errors import unknown
 from painkit.vocabulary.classes import EMOTIONS, EXPRESSIONS, STIMULI
 
 __all__ = ["SCALES", "SEQUENCE_LABELS", "Scale", "scale_of"]
@@ -69,4 +69,4 @@ def scale_of(key: str) -> Scale:
     try:
         return SCALES[key]
     except KeyError:
-        raise PainkitError(f"there is no scale {key!r}", expected=", ".join(SCALES)) from None
+        raise unknown("scale", key, SCALES) from None

@@ -81,7 +81,7 @@ def test_damaged_manifest(tmp_path):
         path.write_bytes(content)
         with pytest.raises(PainkitError, match=r"x\.yaml"):
             read_manifest(path)
-    with pytest.raises(PainkitError, match="no manifest is called 'nothing'"):
+    with pytest.raises(PainkitError, match="no manifest 'nothing'"):
         check("nothing", tmp_path)
 
 

@@ -16,7 +16,7 @@ from clip_files import number_of, write_clip
 from face_images import DrawnFaces, drawn_faces
 
 from painkit.data.cohort import Cohort
-from painkit.data.crop_store import clip_store, cohort_store
+from painkit.data.crop_building import clip_store, cohort_store
 from painkit.data.video import clip_frames
 from painkit.faces.crops import FaceCrop
 

@@ -1,4 +1,4 @@
-"""The frame store: what it holds, what it survives, what it costs."""
+"""The crop store: what it holds, what it survives, what it costs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from painkit.data.crop_store import FrameStore, build_frame_store
+from painkit.data.crop_building import build_crop_store
+from painkit.data.crop_store import CropStore
 from painkit.data.images import read_image
 from painkit.errors import PainkitError
 from painkit.faces.alignment import TEMPLATE
@@ -34,7 +35,7 @@ def noise_image(i: int) -> NDArray[np.uint8]:
 
 
 @pytest.fixture
-def few(tmp_path: Path) -> FrameStore:
+def few(tmp_path: Path) -> CropStore:
     points = np.stack([landmarks_at(20 + 3 * i, 10 + i) for i in range(12)])
     points[4] = np.nan
     points[7] += 5000
@@ -44,19 +45,19 @@ def few(tmp_path: Path) -> FrameStore:
             raise PainkitError("is no whole image")
         return noise_image(i)
 
-    return build_frame_store(
+    return build_crop_store(
         read, points, tmp_path, content="few", rows=np.arange(11), progress=False, simulated=True
     )
 
 
-def test_crops_are_those_of_each_image(few: FrameStore) -> None:
+def test_crops_are_those_of_each_image(few: CropStore) -> None:
     for i in (0, 5, 10):
         whole = noise_image(i)[10 + i : 122 + i, 20 + 3 * i : 116 + 3 * i]
         # A pure shift by whole pixels resamples nothing.
         np.testing.assert_array_equal(few.batch([i])[0], whole)
 
 
-def test_frames_without_a_face_are_masked_and_counted(few: FrameStore) -> None:
+def test_frames_without_a_face_are_masked_and_counted(few: CropStore) -> None:
     assert few.counts() == {"not_requested": 1, "stored": 8, "no_face": 2, "unreadable": 1}
     assert np.flatnonzero(~few.usable).tolist() == [4, 7, 9, 11]
     assert few.crops()[[4, 7, 9, 11]].max() == 0
@@ -68,24 +69,24 @@ def test_frames_without_a_face_are_masked_and_counted(few: FrameStore) -> None:
 
 
 @pytest.mark.parametrize("name", ["crops.npy", "status.npy", "store.json"])
-def test_a_damaged_store_is_told(name: str, few: FrameStore) -> None:
+def test_a_damaged_store_is_told(name: str, few: CropStore) -> None:
     for content in (b"", b"{no store"):
         (few.folder / name).write_bytes(content)
-        store = FrameStore(few.folder)
+        store = CropStore(few.folder)
         with pytest.raises(PainkitError, match="the store is damaged"):
             (store.description, store.status, store.crops())
     (few.folder / "crops.npy").unlink()
     with pytest.raises(PainkitError, match="damaged"):
-        FrameStore(few.folder).crops()
+        CropStore(few.folder).crops()
 
 
-def test_batches_are_slices(few: FrameStore) -> None:
+def test_batches_are_slices(few: CropStore) -> None:
     np.testing.assert_array_equal(few.batch(slice(0, 3)), few.batch([0, 1, 2]))
     np.testing.assert_array_equal(few.batch([3, 3, 1]), few.batch([3, 3, 1, 0])[:3])
     assert few.batch([]).shape == (0, 112, 96, 3)
 
 
-def test_store_travels_light(few: FrameStore) -> None:
+def test_store_travels_light(few: CropStore) -> None:
     few.status  # noqa: B018
     assert len(pickle.dumps(few)) < 2000
     np.testing.assert_array_equal(copy.deepcopy(few).batch([2]), few.batch([2]))
@@ -99,8 +100,8 @@ def test_key_follows_content_and_crop_and_a_finished_store_is_not_read_again(tmp
         reads.append(i)
         return noise_image(i)
 
-    def build(content: str, crop: FaceCrop) -> FrameStore:
-        return build_frame_store(read, points, tmp_path, content=content, crop=crop, progress=False)
+    def build(content: str, crop: FaceCrop) -> CropStore:
+        return build_crop_store(read, points, tmp_path, content=content, crop=crop, progress=False)
 
     first = build("a", FaceCrop())
     assert build("a", FaceCrop()).key == first.key
@@ -114,7 +115,7 @@ def test_key_follows_content_and_crop_and_a_finished_store_is_not_read_again(tmp
 def test_thread_count_does_not_change_the_crops(tmp_path: Path) -> None:
     points = np.stack([landmarks_at(10 + 0.3 * i, 10) for i in range(40)])
     stores = [
-        build_frame_store(noise_image, points, tmp_path / str(jobs), content="x", jobs=jobs, progress=False)
+        build_crop_store(noise_image, points, tmp_path / str(jobs), content="x", jobs=jobs, progress=False)
         for jobs in (1, 4)
     ]
     np.testing.assert_array_equal(stores[0].crops(), stores[1].crops())
@@ -123,11 +124,11 @@ def test_thread_count_does_not_change_the_crops(tmp_path: Path) -> None:
 KILLED = """
     import os, signal, sys
     sys.path.insert(0, {here!r})
-    import painkit.data.crop_store as frames
+    import painkit.data.crop_building as building
     from test_crop_store import landmarks_at, noise_image
     import numpy as np
 
-    frames._CHUNK = 8
+    building._CHUNK = 8
     points = np.stack([landmarks_at(i, 5) for i in range(40)])
 
     def read(i):
@@ -135,7 +136,7 @@ KILLED = """
             os.kill(os.getpid(), signal.SIGKILL)
         return noise_image(i)
 
-    frames.build_frame_store(read, points, sys.argv[1], content="k", progress=False)
+    building.build_crop_store(read, points, sys.argv[1], content="k", progress=False)
 """
 
 
@@ -143,9 +144,9 @@ def test_a_killed_build_goes_on(tmp_path: Path) -> None:
     script = textwrap.dedent(KILLED.format(here=str(Path(__file__).parent)))
     killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
-    (place,) = (p for p in tmp_path.iterdir() if p.is_dir())
-    with pytest.raises(PainkitError, match="no finished frame store"):
-        FrameStore(place)
+    (place,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    with pytest.raises(PainkitError, match="no finished crop store"):
+        CropStore(place)
     done = int((np.load(place / "status.npy") == 1).sum())
     assert done == 16
     reads: list[int] = []
@@ -155,9 +156,9 @@ def test_a_killed_build_goes_on(tmp_path: Path) -> None:
         return noise_image(i)
 
     points = np.stack([landmarks_at(i, 5) for i in range(40)])
-    store = build_frame_store(read, points, tmp_path, content="k", progress=False)
+    store = build_crop_store(read, points, tmp_path, content="k", progress=False)
     assert sorted(reads) == list(range(16, 40))
-    whole = build_frame_store(noise_image, points, tmp_path / "whole", content="k", progress=False)
+    whole = build_crop_store(noise_image, points, tmp_path / "whole", content="k", progress=False)
     np.testing.assert_array_equal(store.crops(), whole.crops())
 
 
@@ -183,7 +184,7 @@ def bad_images(tmp_path: Path) -> list[Path]:
 
 def test_colour_modes_are_read_and_bad_files_are_masked(bad_images: list[Path], tmp_path: Path) -> None:
     points = np.stack([landmarks_at(40, 30)] * len(bad_images))
-    store = build_frame_store(
+    store = build_crop_store(
         lambda i: read_image(bad_images[i]), points, tmp_path / "store", content="bad", progress=False
     )
     assert store.usable[:4].all()
@@ -199,12 +200,12 @@ PEAK = """
     import sys
     sys.path.insert(0, {here!r})
     import numpy as np
-    from painkit.data.crop_store import build_frame_store
+    from painkit.data.crop_building import build_crop_store
     from test_crop_store import landmarks_at, noise_image
 
     n, image = int(sys.argv[2]), noise_image(0)
     points = np.broadcast_to(landmarks_at(40, 30), (n, 66, 2))
-    store = build_frame_store(lambda i: image, points, sys.argv[1], content="p", progress=False)
+    store = build_crop_store(lambda i: image, points, sys.argv[1], content="p", progress=False)
     rng = np.random.default_rng(0)
     for _ in range(n // 64):
         store.batch(rng.integers(n, size=64))

@@ -112,7 +112,7 @@ def test_surest_of_several_faces_and_order(tmp_path):
 def test_a_unit_off_its_scale_is_told_with_its_line(tmp_path):
     path = tmp_path / "strong.csv"
     path.write_text(table(OPENFACE, [(1, 0, 0, 0.9, 0, 7, *[0] * 5), (2, 0, 0, 0.9, 1, 5.5, *[0] * 5)]))
-    with pytest.raises(PainkitError, match=r"strong\.csv, line 3: AU04_r is 5\.5 \(expected .* 0 to 5\)"):
+    with pytest.raises(PainkitError, match=r"strong\.csv, line 3: AU04_r is '5\.5' \(expected .* 0 to 5\)"):
         load("openface", path)
 
 
@@ -163,20 +163,20 @@ def test_pyfeat_inputs_failures_and_missing_unit(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "could not be read as a table"),
+        ("", "is empty"),
         ("frame,success\n1,1\n", r"line 1: has no column x_0"),
         (table(OPENFACE, []), "has no row"),
         (table(OPENFACE, [("x", 0, 0, 1, 1, *[0] * 6)]), "line 2: frame is 'x'"),
-        (table(OPENFACE, [(1.5, 0, 0, 1, 1, *[0] * 6)]), "line 2: the frame is '1.5'"),
+        (table(OPENFACE, [(1.5, 0, 0, 1, 1, *[0] * 6)]), "line 2: frame is '1.5'"),
         (
             table(OPENFACE, [(1, 0, 0, 1, 1, *[0] * 6), (2, 0, 0, 1, 1, "huh", *[0] * 5)]),
             "line 3: AU04_r is 'huh'",
         ),
         (
             table(OPENFACE, [(1, 0, 0, 1, 1, *[0] * 6)])[:-300],
-            "line 2: the last row ends after 88 of 147 fields",
+            r"line 2: 88 cells in the row \(expected 147 as in the header",
         ),
-        ("\x00\xff\xfe", "could not be read as a table|no column"),
+        ("\x00\xff\xfe", "line 1: is not UTF-8 text"),
     ],
 )
 def test_damaged_tables(tmp_path, content, told):

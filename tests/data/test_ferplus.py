@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from painkit.data import load
 from painkit.errors import PainkitError
-from painkit.vocabulary.classes import EMOTIONS, VOTES
+from painkit.vocabulary.classes import VOTES
 
 HEADER = "Usage,Image name," + ",".join(VOTES) + "\n"
 
@@ -104,19 +104,11 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, private
     np.testing.assert_array_equal(images.images(0), pixels[0])
 
 
-def test_shares_of_votes(tmp_path):
-    write(tmp_path, n=10, blank=())
-    shares = load("ferplus", tmp_path).distribution()
-    np.testing.assert_array_equal(shares[:8], np.eye(8))
-    assert np.isnan(shares[8:]).all()  # only votes for unknown, only for no face
-    assert EMOTIONS[0] == "neutral"
-
-
 @pytest.mark.parametrize(
     ("name", "old", "new", "told"),
     [
-        ("fer2013new.csv", ",8,", ",-8,", r"fer2013new\.csv, line 2: neutral has '-8' votes"),
-        ("fer2013new.csv", ",8,", ",x,", "line 2: neutral has 'x' votes"),
+        ("fer2013new.csv", ",8,", ",-8,", r"fer2013new\.csv, line 2: neutral is '-8' .*votes"),
+        ("fer2013new.csv", ",8,", ",x,", "line 2: neutral is 'x' .*votes"),
         ("fer2013new.csv", "Training", "Trainig", "line 2: Usage is 'Trainig'"),
         ("fer2013new.csv", "neutral", "calm", "has no column neutral"),
         ("fer2013.csv", "Training", "PublicTest", "line 2: Usage differs"),

@@ -102,23 +102,22 @@ def test_classes_are_numbered_in_the_order_of_their_scale(cohort: Cohort, tmp_pa
         go(DummyRegressor(), named, tmp_path, target="expression")
 
 
-def test_what_comes_out_does_not_depend_on_jobs_or_cores(cohort: Cohort, tmp_path: Path) -> None:
-    """A network and a Gaussian process, alone and beside another fold, in a process with other threads."""
+def test_what_comes_out_does_not_depend_on_jobs_backend_or_cores(cohort: Cohort, tmp_path: Path) -> None:
+    """A network and a Gaussian process: alone, in processes of their own, and two folds in one process."""
     model = DeepFaceLIFT(epochs=2, inner_folds=2, gp_restarts=1, random_state=0)
     runs = []
-    for jobs, threads in ((1, 1), (2, 4)):
-        before = torch.get_num_threads()
+    for number, (jobs, backend, threads) in enumerate([(1, "loky", 1), (2, "loky", 4), (2, "threading", 1)]):
+        out, before = tmp_path / str(number), torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
-            done = go(model, cohort, tmp_path / str(jobs), subject_k_fold(2), ("vas", "opi"), jobs=jobs)
+            done = go(model, cohort, out, subject_k_fold(2), ("vas", "opi"), jobs=jobs, backend=backend)
         finally:
             torch.set_num_threads(before)
         runs.append(done)
-    assert runs[0].info["key"] == runs[1].info["key"]
-    pd.testing.assert_frame_equal(runs[0].predictions, runs[1].predictions, check_exact=True)
-    other = go(model, cohort, tmp_path / "1", subject_k_fold(2), ("vas", "opi"), threads=2)
-    assert other.info["key"] != runs[0].info["key"], "threads change the last digits, so they are in the key"
-    assert (other.info["threads"], other.info["precision"]) == (2, "float32")
+    for done in runs[1:]:
+        assert done.info["key"] == runs[0].info["key"]
+        pd.testing.assert_frame_equal(done.predictions, runs[0].predictions, check_exact=True)
+        assert done.info["warnings"] == runs[0].info["warnings"]
 
 
 class TakesNaN(BaseEstimator):
@@ -198,9 +197,10 @@ def test_frames_are_tested_without_their_codes(cohort: Cohort, tmp_path: Path) -
 
 def test_jobs_and_order_do_not_change_a_digit(cohort: Cohort, tmp_path: Path) -> None:
     one = go(Tracing(), cohort, tmp_path / "one")
-    two = go(Tracing(), cohort, tmp_path / "two", jobs=2)
-    assert one.info["key"] == two.info["key"]
-    pd.testing.assert_frame_equal(one.predictions, two.predictions, check_exact=True)
+    for backend, jobs in (("loky", 2), ("threading", 4)):
+        beside = go(Tracing(), cohort, tmp_path / backend, jobs=jobs, backend=backend)
+        assert beside.info["key"] == one.info["key"]
+        pd.testing.assert_frame_equal(beside.predictions, one.predictions, check_exact=True)
     # Folds are seeded apart, and by the seed of the run.
     noise = one.predictions["y_pred"] - one.predictions["y_true"]
     assert noise.round(6).nunique() == 5
@@ -208,17 +208,9 @@ def test_jobs_and_order_do_not_change_a_digit(cohort: Cohort, tmp_path: Path) ->
     assert other.folder != one.folder
     assert not np.isclose(other.predictions["y_pred"], one.predictions["y_pred"]).any()
     # More threads may change the last digits, and so have a key of their own.
-    assert go(Tracing(), cohort, tmp_path / "one", threads=2).folder != one.folder
-
-
-def test_folds_that_share_a_process_do_not_share_their_seeds(cohort: Cohort, tmp_path: Path) -> None:
-    net = DeepFaceLIFT(epochs=2, inner_folds=2, gp_restarts=1)
-    for number, (estimator, target) in enumerate([(net, ("vas", "opi")), (Tracing(), "vas")]):
-        out = tmp_path / str(number)
-        alone = go(estimator, cohort, out / "alone", target=target)
-        shared = go(estimator, cohort, out / "shared", target=target, jobs=4, backend="threading")
-        pd.testing.assert_frame_equal(shared.predictions, alone.predictions, check_exact=True)
-        assert shared.info["warnings"] == alone.info["warnings"]
+    more = go(Tracing(), cohort, tmp_path / "one", threads=2)
+    assert more.folder != one.folder
+    assert (more.info["threads"], more.info["precision"]) == (2, "float32")
 
 
 def test_a_run_leaves_the_global_generator_alone(cohort: Cohort, tmp_path: Path) -> None:

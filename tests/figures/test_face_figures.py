@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,8 @@ from face_images import DrawnFaces, drawn_faces
 from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort
-from painkit.data.crop_store import FrameStore, build_frame_store
+from painkit.data.crop_building import build_crop_store
+from painkit.data.crop_store import CropStore
 from painkit.figures.face_regression import (
     crops_by_level,
     features_by_level,
@@ -47,19 +49,19 @@ def cohort(faces: DrawnFaces) -> Cohort:
 
 
 @pytest.fixture(scope="module")
-def store(faces: DrawnFaces, tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
+def store(faces: DrawnFaces, tmp_path_factory: pytest.TempPathFactory) -> CropStore:
     landmarks = faces.landmarks.copy()
     landmarks[4] = np.nan
     folder = tmp_path_factory.mktemp("figures")
-    return build_frame_store(faces.images.__getitem__, landmarks, folder, content="figures", progress=False)
+    return build_crop_store(faces.images.__getitem__, landmarks, folder, content="figures", progress=False)
 
 
 def test_each_stop_of_the_slider_shows_the_crop_of_its_frame(
-    cohort: Cohort, store: FrameStore, faces: DrawnFaces
+    cohort: Cohort, store: CropStore, faces: DrawnFaces
 ) -> None:
     table = faces.table.assign(y_true=faces.table["level"].astype(float), y_pred=1.5)
     table.loc[4, "y_pred"] = np.nan
-    figure = intensity_trace(cohort, store, {"net": table}, "s00t1")
+    figure = intensity_trace(cohort, store, {"net": table}, ("s00", "s00t1"))
     assert [state.name for state in figure.frames] == [str(i) for i in range(1, 19)]
     assert [step.args[0] for step in figure.layout.sliders[0].steps] == [(str(i),) for i in range(1, 19)]
     for row, state in enumerate(figure.frames):
@@ -80,15 +82,25 @@ def test_each_stop_of_the_slider_shows_the_crop_of_its_frame(
 
 
 def test_trace_takes_the_sequence_with_most_levels(
-    cohort: Cohort, store: FrameStore, faces: DrawnFaces
+    cohort: Cohort, store: CropStore, faces: DrawnFaces
 ) -> None:
     table = faces.table.assign(y_true=0.0, y_pred=1.0)
     table.loc[table["sequence"] == "s01t1", "y_true"] = np.arange(18) % 3
     assert "s01t1" in intensity_trace(cohort, store, {"net": table}).layout.title.text
 
 
+def test_trace_of_two_people_whose_recordings_share_a_name_is_of_one(
+    cohort: Cohort, store: CropStore, faces: DrawnFaces
+) -> None:
+    frames = cohort.frames.assign(sequence="video")
+    table = faces.table.assign(sequence="video", y_true=0.0, y_pred=np.arange(36.0))
+    figure = intensity_trace(replace(cohort, frames=frames), store, {"net": table}, ("s01", "video"))
+    assert list(figure.data[1].y) == list(range(18, 36))
+    assert len(figure.frames) == 18
+
+
 def test_strip_holds_crops_of_the_level_that_its_caption_names(
-    cohort: Cohort, store: FrameStore, faces: DrawnFaces
+    cohort: Cohort, store: CropStore, faces: DrawnFaces
 ) -> None:
     figure = crops_by_level(cohort, store, per_level=1, seed=1)
     strip = decoded(figure.layout.images[0])

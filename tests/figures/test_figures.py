@@ -1,6 +1,7 @@
 """Figures show the numbers they were given, and say when these are simulated."""
 
 import base64
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,12 +9,19 @@ import pandas as pd
 import pytest
 
 import painkit.data
+from painkit.errors import PainkitError
 from painkit.figures.comparisons import relevance_by_fold, rows_with_intervals
 from painkit.figures.estimates import bands_by_subject, coverage, errors_by_subject
-from painkit.figures.faces import face_strip, face_through_time, image_uri, outline
+from painkit.figures.faces import (
+    face_strip,
+    face_through_time,
+    outline,
+    peak_sequence,
+    rising_frames,
+)
 from painkit.figures.labels import level_shares, sequence_labels
 from painkit.figures.landmark_maps import contribution_maps, distance_boxes
-from painkit.figures.style import finish
+from painkit.figures.style import finish, picture
 from painkit.figures.traces import pain_and_units
 
 
@@ -24,7 +32,7 @@ def cohort(smoke):
 
 def test_an_image_survives_its_address():
     image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    encoded = np.frombuffer(base64.b64decode(image_uri(image).split(",")[1]), np.uint8)
+    encoded = np.frombuffer(base64.b64decode(picture(image)["source"].split(",")[1]), np.uint8)
     np.testing.assert_array_equal(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1], image)
 
 
@@ -41,7 +49,7 @@ def test_histograms_count_every_sequence(cohort):
 
 def test_a_face_through_time_holds_its_images_and_states_the_coded_units(cohort):
     peak = cohort.frames.loc[cohort.frames["pspi"].idxmax()]
-    figure = face_through_time(cohort, peak["sequence"], count=5)
+    figure = face_through_time(cohort, peak["subject"], peak["sequence"], count=5)
     assert len(figure.frames) == 5
     assert all(len(frame.layout.images) == 1 for frame in figure.frames)
     last = cohort.frames[(cohort.frames["sequence"] == peak["sequence"]) & cohort.frames["tracked"]].iloc[-1]
@@ -65,11 +73,27 @@ def test_lines_of_a_face_are_broken_between_its_parts():
 
 def test_trace_shows_pspi_and_every_unit_that_occurs(cohort):
     peak = cohort.frames.loc[cohort.frames["pspi"].idxmax()]
-    figure = pain_and_units(cohort, peak["sequence"])
+    figure = pain_and_units(cohort, peak["subject"], peak["sequence"])
     frames = cohort.frames[cohort.frames["sequence"] == peak["sequence"]]
     np.testing.assert_array_equal(figure.data[0].y, frames["pspi"])
     shown = [unit for unit in frames if unit.startswith("AU") and frames[unit].max() > 0]
     assert list(figure.data[2].y) == shown
+
+
+def test_two_people_whose_recordings_share_a_name_stay_two(cohort):
+    """Files ``p1/video.csv`` and ``p2/video.csv`` are two sequences called ``video``."""
+    frames = cohort.frames.assign(sequence="video", frame=np.arange(len(cohort.frames)))
+    cohort = replace(cohort, frames=frames)
+    subject, sequence = peak_sequence(cohort)
+    own = frames[frames["subject"] == subject]
+    assert (subject, sequence) == (frames.loc[frames["pspi"].idxmax(), "subject"], "video")
+    shown = {int(state.name) for state in face_through_time(cohort, subject, sequence, count=200).frames}
+    assert shown <= set(own["frame"])
+    assert set(rising_frames(cohort, subject, sequence)) <= set(own.index)
+    assert list(pain_and_units(cohort, subject, sequence).data[0].x) == own["frame"].tolist()
+    assert subject in face_through_time(cohort, subject, sequence).layout.title.text
+    with pytest.raises(PainkitError, match="no frame of a sequence nobody, video"):
+        pain_and_units(cohort, "nobody", "video")
 
 
 def predictions():

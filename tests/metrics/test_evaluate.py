@@ -287,7 +287,9 @@ def test_classes_without_an_order_have_no_errors_no_correlation_and_no_kappa(exp
 
 
 def test_codes_that_are_no_class_are_refused_where_classes_have_no_order(expressions):
-    with pytest.raises(PainkitError, match=r"y_pred holds 0\.4, which is no class .*expression"):
+    with pytest.raises(
+        PainkitError, match=r"y_pred holds 0\.4, which is no class .*0 pain, 1 disgust, 2 happiness"
+    ):
         evaluate(expressions.assign(y_pred=[1, 2, 2, 2, 0.4, 0, 0]))
     with pytest.raises(PainkitError, match=r"y_true holds 1\.5, which is no class"):
         evaluate(expressions.assign(y_true=1.5))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from face_images import DrawnFaces, drawn_faces
 
-from painkit.data.crop_store import FrameStore, build_frame_store
+from painkit.data.crop_building import build_crop_store
+from painkit.data.crop_store import CropStore
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +17,8 @@ def faces() -> DrawnFaces:
 
 
 @pytest.fixture(scope="session")
-def face_store(faces: DrawnFaces, tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
+def face_store(faces: DrawnFaces, tmp_path_factory: pytest.TempPathFactory) -> CropStore:
     folder: Path = tmp_path_factory.mktemp("stores")
-    return build_frame_store(
+    return build_crop_store(
         faces.images.__getitem__, faces.landmarks, folder, content="drawn", progress=False, simulated=True
     )

@@ -13,7 +13,8 @@ from face_images import DrawnFaces, drawn_faces
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from painkit.data.crop_store import FrameStore, build_frame_store
+from painkit.data.crop_building import build_crop_store
+from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
 from painkit.evaluation.published import published
 from painkit.faces.crops import FaceCrop
@@ -37,7 +38,7 @@ def bootstrap_over_subjects(per_subject: NDArray[np.float64], seed: int = 0) -> 
 
 
 @pytest.fixture(scope="module")
-def fits(faces: DrawnFaces, face_store: FrameStore) -> dict[str, FaceNetRegression]:
+def fits(faces: DrawnFaces, face_store: CropStore) -> dict[str, FaceNetRegression]:
     train, _ = split(faces)
     settings = {
         "all": {"sampling": "all"},
@@ -51,24 +52,24 @@ def fits(faces: DrawnFaces, face_store: FrameStore) -> dict[str, FaceNetRegressi
 
 
 @pytest.fixture(scope="module")
-def strangers(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, FrameStore]:
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, CropStore]:
     """Twelve further people: enough for an interval over subjects."""
     more = drawn_faces(12, 24, seed=1)
     folder: Path = tmp_path_factory.mktemp("strangers")
-    store = build_frame_store(
+    store = build_crop_store(
         more.images.__getitem__, more.landmarks, folder, content="strangers", progress=False, simulated=True
     )
     return more.table, store
 
 
-def of_strangers(model: FaceNetRegression, store: FrameStore) -> FaceNetRegression:
+def of_strangers(model: FaceNetRegression, store: CropStore) -> FaceNetRegression:
     """The fitted model, looking at another store."""
     other = clone(model).set_params(store=store)
     other.net_, other.centres_ = model.net_, model.centres_
     return other
 
 
-def test_rows_are_those_of_the_tables(face_store: FrameStore) -> None:
+def test_rows_are_those_of_the_tables(face_store: CropStore) -> None:
     table = published("facenet_regression")
     theirs = set(table.loc[table["table"].isin(["Table 1", "Table 2"]), "row"])
     assert theirs - set(ROWS) == {"all zeros", "OSVR-L1", "OSVR-L2", "RCR"}
@@ -86,7 +87,7 @@ def test_rows_are_those_of_the_tables(face_store: FrameStore) -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_every_row_trains_and_estimates_between_0_and_5(
-    name: str, faces: DrawnFaces, face_store: FrameStore
+    name: str, faces: DrawnFaces, face_store: CropStore
 ) -> None:
     train, test = split(faces)
     model = FaceNetRegression(store=face_store, **TINY, **ROWS[name]).fit(train, train["level"])
@@ -97,7 +98,7 @@ def test_every_row_trains_and_estimates_between_0_and_5(
     assert model.transform(test[:4]).shape == (4, 50)
 
 
-def test_same_seed_same_model_and_clone_keeps_parameters(faces: DrawnFaces, face_store: FrameStore) -> None:
+def test_same_seed_same_model_and_clone_keeps_parameters(faces: DrawnFaces, face_store: CropStore) -> None:
     train, test = split(faces)
     model = FaceNetRegression(store=face_store, **TINY, random_state=5)
     first = clone(model).fit(train, train["level"]).predict(test)
@@ -107,7 +108,7 @@ def test_same_seed_same_model_and_clone_keeps_parameters(faces: DrawnFaces, face
     assert np.abs(other.predict(test) - first).max() > 1e-3
 
 
-def test_training_leaves_the_global_generator_alone(faces: DrawnFaces, face_store: FrameStore) -> None:
+def test_training_leaves_the_global_generator_alone(faces: DrawnFaces, face_store: CropStore) -> None:
     train, _ = split(faces)
     torch.manual_seed(1)
     expected = torch.rand(3)
@@ -117,7 +118,7 @@ def test_training_leaves_the_global_generator_alone(faces: DrawnFaces, face_stor
 
 
 def test_saved_model_estimates_the_same_even_without_its_store(
-    fits: dict[str, FaceNetRegression], faces: DrawnFaces, face_store: FrameStore, tmp_path: Path
+    fits: dict[str, FaceNetRegression], faces: DrawnFaces, face_store: CropStore, tmp_path: Path
 ) -> None:
     _, test = split(faces)
     model = fits["center"]
@@ -134,7 +135,7 @@ def test_saved_model_estimates_the_same_even_without_its_store(
 def test_frames_without_face_or_label_are_left_out_and_counted(tmp_path: Path, faces: DrawnFaces) -> None:
     landmarks = faces.landmarks[:36].copy()
     landmarks[[3, 4]] = np.nan
-    store = build_frame_store(faces.images.__getitem__, landmarks, tmp_path, content="holes", progress=False)
+    store = build_crop_store(faces.images.__getitem__, landmarks, tmp_path, content="holes", progress=False)
     table = faces.table[:36]
     y = table["level"].to_numpy(dtype=float)
     y[[4, 10, 11]] = np.nan
@@ -148,7 +149,7 @@ def test_frames_without_face_or_label_are_left_out_and_counted(tmp_path: Path, f
 
 
 def test_row_order_of_the_table_does_not_matter_for_thinning(
-    faces: DrawnFaces, face_store: FrameStore
+    faces: DrawnFaces, face_store: CropStore
 ) -> None:
     train, _ = split(faces)
     counts = [
@@ -159,7 +160,7 @@ def test_row_order_of_the_table_does_not_matter_for_thinning(
 
 
 def test_estimates_correlate_with_levels_of_new_people(
-    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, FrameStore]
+    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, CropStore]
 ) -> None:
     test, store = strangers
     estimates = of_strangers(fits["uniform"], store).predict(test)
@@ -172,7 +173,7 @@ def test_estimates_correlate_with_levels_of_new_people(
 
 
 def test_uniform_sampling_lowers_the_weighted_error(
-    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, FrameStore]
+    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, CropStore]
 ) -> None:
     """wMAE is the error's mean over the levels that occur; the change has an interval over subjects."""
     test, store = strangers
@@ -192,7 +193,7 @@ def test_uniform_sampling_lowers_the_weighted_error(
 
 
 def test_centre_loss_reduces_the_spread_within_levels(
-    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, FrameStore]
+    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, CropStore]
 ) -> None:
     """What the paper says it does: features of one level come to lie closer together.
 
@@ -235,7 +236,7 @@ def test_bfloat16_estimates_agree_with_float32(fits: dict[str, FaceNetRegression
 
 
 def test_training_in_bfloat16_is_as_accurate(
-    fits: dict[str, FaceNetRegression], faces: DrawnFaces, strangers: tuple[pd.DataFrame, FrameStore]
+    fits: dict[str, FaceNetRegression], faces: DrawnFaces, strangers: tuple[pd.DataFrame, CropStore]
 ) -> None:
     train, _ = split(faces)
     test, store = strangers
@@ -280,7 +281,7 @@ def test_bad_settings_and_labels_are_told(
     labels: float,
     match: str,
     faces: DrawnFaces,
-    face_store: FrameStore,
+    face_store: CropStore,
 ) -> None:
     train, _ = split(faces)
     model = FaceNetRegression(store=face_store, **{**TINY, **settings})
@@ -289,9 +290,9 @@ def test_bad_settings_and_labels_are_told(
 
 
 def test_store_of_other_crops_or_another_cohort_is_refused(
-    faces: DrawnFaces, face_store: FrameStore, tmp_path: Path
+    faces: DrawnFaces, face_store: CropStore, tmp_path: Path
 ) -> None:
-    boxes = build_frame_store(
+    boxes = build_crop_store(
         faces.images.__getitem__,
         faces.landmarks[:4],
         tmp_path,
@@ -311,7 +312,7 @@ def test_store_of_other_crops_or_another_cohort_is_refused(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("precision", ["auto", "float32", "float16"])
 def test_a_gpu_trains_and_estimates_like_the_cpu(
-    precision: Literal["auto", "float32", "float16"], faces: DrawnFaces, face_store: FrameStore
+    precision: Literal["auto", "float32", "float16"], faces: DrawnFaces, face_store: CropStore
 ) -> None:
     train, test = split(faces)
     settings = {**TINY, **ROWS["smooth L1 + L1 center loss + sampling"]}

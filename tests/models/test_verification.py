@@ -11,7 +11,7 @@ import torch
 from face_images import DrawnFaces
 from sklearn.metrics import roc_auc_score
 
-from painkit.data.crop_store import FrameStore
+from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
 from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.crops.verification import FaceVerification, verification_auc
@@ -20,7 +20,7 @@ SMALL = {"width": 1 / 16, "iterations": 60, "batch_size": 24, "lr": 0.02}
 
 
 @pytest.fixture(scope="module")
-def trained(faces: DrawnFaces, face_store: FrameStore) -> FaceVerification:
+def trained(faces: DrawnFaces, face_store: CropStore) -> FaceVerification:
     people = faces.table[faces.table["subject"] < "s06"]
     return FaceVerification(store=face_store, **SMALL).fit(people, people["subject"])
 
@@ -45,7 +45,7 @@ def test_centres_come_to_lie_at_the_mean_features_of_their_people(
 
 
 def test_backbone_goes_into_the_regressor(
-    trained: FaceVerification, faces: DrawnFaces, face_store: FrameStore, tmp_path: Path
+    trained: FaceVerification, faces: DrawnFaces, face_store: CropStore, tmp_path: Path
 ) -> None:
     trained.save_backbone(tmp_path / "face.safetensors")
     model = FaceNetRegression(
@@ -72,9 +72,7 @@ def test_saved_model_gives_the_same_features(
     assert loaded.identities_.tolist() == ["s00", "s01", "s02", "s03", "s04", "s05"]
 
 
-def test_identities_with_one_image_are_left_out_and_counted(
-    faces: DrawnFaces, face_store: FrameStore
-) -> None:
+def test_identities_with_one_image_are_left_out_and_counted(faces: DrawnFaces, face_store: CropStore) -> None:
     table = pd.concat([faces.table[:3], faces.table[36:38], faces.table[72:73], faces.table[108:109]])
     model = FaceVerification(store=face_store, width=1 / 32, iterations=1, batch_size=4)
     model.fit(table, table["subject"])
@@ -82,7 +80,7 @@ def test_identities_with_one_image_are_left_out_and_counted(
     assert (model.n_single_, model.n_trained_images_) == (2, 5)
 
 
-def test_a_set_with_one_image_per_person_is_refused(faces: DrawnFaces, face_store: FrameStore) -> None:
+def test_a_set_with_one_image_per_person_is_refused(faces: DrawnFaces, face_store: CropStore) -> None:
     table = faces.table[::36]
     with pytest.raises(PainkitError, match="0 of 10 identities have two or more usable images"):
         FaceVerification(store=face_store).fit(table, table["subject"])

@@ -13,7 +13,8 @@ import torch
 from face_images import drawn_faces
 from small_cohort import small_cohort
 
-from painkit.data.crop_store import FrameStore, build_frame_store, cohort_store
+from painkit.data.crop_building import build_crop_store, cohort_store
+from painkit.data.crop_store import CropStore
 from painkit.data.identities import IdentityImages, read_identities
 from painkit.errors import PainkitError
 from painkit.evaluation import Results, Run, Study, subject_k_fold
@@ -41,14 +42,14 @@ from painkit.vocabulary.pain import level_0_5
 
 
 @pytest.fixture(scope="module")
-def crops(tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
+def crops(tmp_path_factory: pytest.TempPathFactory) -> CropStore:
     """Store of the 60 frames of `small_cohort`: noise, and no face in frames 3 and 7."""
     rng = np.random.default_rng(0)
     marks = np.tile(drawn_faces(1, 1).landmarks, (60, 1, 1))
     marks[[3, 7]] = np.nan
     images = rng.integers(0, 255, (60, 240, 320, 3), dtype=np.uint8)
     folder = tmp_path_factory.mktemp("crops")
-    return build_frame_store(images.__getitem__, marks, folder, content="noise", progress=False)
+    return build_crop_store(images.__getitem__, marks, folder, content="noise", progress=False)
 
 
 def table(pred: list[float], subject: str = "a") -> pd.DataFrame:
@@ -69,7 +70,7 @@ def made_up(tables: dict[str, list[pd.DataFrame]], n_resamples: int = 20) -> Res
     return Results(study, rows("nowhere", np.empty((0, 0))), runs)
 
 
-def test_rows_carry_the_names_of_the_published_rows(crops: FrameStore, tmp_path: Path) -> None:
+def test_rows_carry_the_names_of_the_published_rows(crops: CropStore, tmp_path: Path) -> None:
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(b"x")
     paper = published("facenet_regression")
@@ -136,7 +137,7 @@ def test_a_frame_that_one_row_cannot_estimate_is_left_out_of_all() -> None:
     np.testing.assert_allclose(of_b, (15 + 10) / 11)
 
 
-def test_osvr_and_rcr_see_landmarks_or_the_net(crops: FrameStore, tmp_path: Path) -> None:
+def test_osvr_and_rcr_see_landmarks_or_the_net(crops: CropStore, tmp_path: Path) -> None:
     torch.manual_seed(0)
     backbone, weights = FaceBackbone(1 / 32).eval(), tmp_path / "w.safetensors"
     save_face_weights(weights, backbone)
@@ -203,7 +204,7 @@ def test_questions_about_rows_that_were_not_run_are_skipped() -> None:
     assert made_up({"RCR": [table([0.0] * 12)]}).questions().empty
 
 
-def test_crops_are_counted_by_level(crops: FrameStore) -> None:
+def test_crops_are_counted_by_level(crops: CropStore) -> None:
     cohort = small_cohort()
     cohort.frames.loc[5, "pspi"] = np.nan
     level = level_0_5(cohort.frames["pspi"].to_numpy())
@@ -278,7 +279,7 @@ def test_projection_keeps_distances_of_features_that_lie_in_a_plane() -> None:
     np.testing.assert_allclose(drawn["explained"], 1, atol=1e-5)
 
 
-def test_features_come_from_the_fold_that_did_not_train_on_them(crops: FrameStore, tmp_path: Path) -> None:
+def test_features_come_from_the_fold_that_did_not_train_on_them(crops: CropStore, tmp_path: Path) -> None:
     cohort = small_cohort()
     study = Study(cohort, subject_k_fold(2), tmp_path)
     table = rows(

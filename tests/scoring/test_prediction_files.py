@@ -200,7 +200,7 @@ def test_empty_frames_are_whole_sequences_on_the_vas(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "cannot be read as comma-separated"),
+        ("", "is empty.*header line naming subject"),
         (HEADER + "\n", "has no rows"),
         (
             "subject,frame,y_true\na,1,0\n",
@@ -214,9 +214,9 @@ def test_empty_frames_are_whole_sequences_on_the_vas(tmp_path):
         (HEADER + "\na,x,1,0,1\n,x,2,0,1\n", "line 3: subject is empty"),
         (HEADER + "\na,x,1.5,0,1\n", "line 2: frame is '1.5'"),
         (HEADER + "\na,x,1,0,1\na,x,2,0,1\na,x,1,0,2\n", "line 4: the same subject.* as line 2"),
-        (HEADER + "\na,x,1,0,1,9\n", "comma-separated"),
-        (HEADER + "\na,x,1,0\n", "line 2: y_pred is ''"),
-        (HEADER + "\na,x,1,0,1\n\na,x,2,0,1\n", "line 3: y_true is ''"),
+        (HEADER + "\na,x,1,0,1,9\n", "line 2: 6 cells in the row.*expected 5"),
+        (HEADER + "\na,x,1,0\n", "line 2: 4 cells in the row.*expected 5"),
+        (HEADER + "\na,x,1,0,1\n\na,x,2,0,1\n", "line 3: a blank row"),
         (HEADER + ",target\na,x,1,0,1,mood\n", "line 2: target is 'mood'.*vas"),
         (HEADER + ",y_std\na,x,1,0,1,-1\n", "line 2: y_std is negative"),
         (HEADER + ",y_pred\na,x,1,0,1,1\n", "column 'y_pred' stands twice"),

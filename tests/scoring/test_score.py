@@ -136,7 +136,7 @@ def test_confusion_counts_every_frame_once(released):
 
 def test_sequence_table_is_scored_on_the_vas_with_coverage_and_the_published_rows(sequences):
     path, table = sequences
-    report = score(path, n_resamples=100)
+    report = score(path, scale="vas", n_resamples=100)
     mine = report.table.query("kind == 'predictions'").set_index(["average", "metric"])["value"]
     error = (table["y_true"] - table["y_pred"]).abs()
     assert mine["pooled", "MAE"] == pytest.approx(error.mean())
@@ -158,6 +158,40 @@ def test_seven_levels_stand_beside_the_published_recalls(sequences):
     published = score(path, n_resamples=0).table.query("kind == 'published'").set_index("metric")["value"]
     assert published["recall[6]"] == 0.813
     assert "recall" not in published
+
+
+def test_classes_without_an_order_are_scored_beside_their_majority(sequences):
+    path, table = sequences
+    called = table["y_pred"].round().astype(int) % 3
+    table.assign(y_true=table["y_true"] % 3, y_pred=called, target="expression").to_csv(path, index=False)
+    report = score(path, n_resamples=0)
+    assert set(report.table["row"]) == {"vas.csv", "majority class"}
+    whole = report.table.loc[~report.table["metric"].str.contains("[", regex=False), "metric"]
+    assert set(whole) == {"accuracy", "precision", "recall", "F1"}
+    assert np.trace(report.sections[0].confusion) == (table["y_true"] % 3 == called).sum()
+    assert "majority class" in report.to_text()
+
+
+@pytest.mark.parametrize(("frame", "label"), [("", "VAS 0-10"), ("1", "level 0-5")])
+def test_a_scale_that_nobody_names_is_told_and_nothing_published_stands_beside(tmp_path, frame, label):
+    """Pain and no pain, or a stimulus: 0 to 4 is on many scales."""
+    path = tmp_path / "classes.csv"
+    header = "subject,sequence,frame,y_true,y_pred"
+    rows = [f"{subject},{k},{frame},{k},{k % 3}" for subject in "ab" for k in range(5)]
+    path.write_text("\n".join([header, *rows]))
+    guessed = score(path, n_resamples=10)
+    assert f"scale ASSUMED to be {label}" in " ".join(guessed.to_text().split())
+    told = json.loads(guessed.to_json())["files"][0]
+    assert (told["scale"], told["scale_assumed"]) == (label, True)
+    assert "published" not in set(guessed.table["kind"])
+    assert guessed.table["note"].str.contains("scale ASSUMED").all()
+    named = score(path, scale="stimulus", n_resamples=10)
+    assert "ASSUMED" not in named.to_text() + named.to_csv()
+    assert json.loads(named.to_json())["files"][0]["scale_assumed"] is False
+    path.write_text("\n".join([f"{header},target", *(f"{row},level" for row in rows)]))
+    stated = score(path, n_resamples=10)
+    assert "ASSUMED" not in stated.to_text()
+    assert set(stated.table.query("kind == 'published'")["scale"]) == {"level 0-5"}
 
 
 def test_scale_can_be_named_and_a_wrong_one_is_refused(sequences):

@@ -1,5 +1,8 @@
 """The drawn face: anatomy, action units, regions and pixels."""
 
+import runpy
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -14,21 +17,14 @@ from painkit.simulation.anatomy import (
     draw_person,
     project,
 )
-from painkit.simulation.contact_sheet import contact_sheet
 from painkit.simulation.portraits import MIXTURES, units
 from painkit.simulation.regions import AU_REGIONS, SHORTCUT_REGION, region_mask
 from painkit.simulation.render import Renderer, render
 from painkit.vocabulary.action_units import AUS
+from painkit.vocabulary.landmarks import MIRROR
 from painkit.vocabulary.personal import AGES, COMPLEXIONS, GENDERS
 
 POSE = np.array(NEUTRAL_POSE)
-MIRROR_66 = np.concatenate(
-    [
-        *(np.arange(a, b, -1) for a, b in ((16, -1), (26, 16))),
-        [27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40],
-        *(np.arange(a, b, -1) for a, b in ((54, 47), (59, 54), (62, 59), (65, 62))),
-    ]
-)
 
 
 def one(au, intensity=5.0):
@@ -59,13 +55,13 @@ def test_mean_face_follows_ibug_order():
     assert MEAN_FACE[:, 2].argmax() == 30  # tip of the nose comes forward most
     for lower, upper in ((36, 17), (37, 19), (44, 24), (33, 39), (48, 33), (57, 51), (64, 61), (8, 57)):
         assert y[lower] > y[upper]
-    np.testing.assert_allclose(MEAN_FACE[MIRROR_66] * (-1, 1, 1), MEAN_FACE)
+    np.testing.assert_allclose(MEAN_FACE[MIRROR] * (-1, 1, 1), MEAN_FACE)
 
 
 def test_identity_modes_and_units_move_both_halves_alike():
     flip = (-1, 1, 1)
-    np.testing.assert_allclose(IDENTITY_MODES[:, MIRROR_66] * flip, IDENTITY_MODES, atol=1e-12)
-    np.testing.assert_allclose(DISPLACEMENT[:, MIRROR_66] * flip, DISPLACEMENT, atol=1e-12)
+    np.testing.assert_allclose(IDENTITY_MODES[:, MIRROR] * flip, IDENTITY_MODES, atol=1e-12)
+    np.testing.assert_allclose(DISPLACEMENT[:, MIRROR] * flip, DISPLACEMENT, atol=1e-12)
     assert np.linalg.matrix_rank(IDENTITY_MODES.reshape(len(IDENTITY_MODES), -1)) == len(IDENTITY_MODES)
     assert np.linalg.matrix_rank(DISPLACEMENT.reshape(len(AUS), -1)) == len(AUS)
 
@@ -312,8 +308,9 @@ def test_extreme_pose_still_gives_a_picture(renderers):
 
 
 def test_contact_sheet_is_a_large_picture(tmp_path):
-    path = contact_sheet(tmp_path / "sheet.png", seed=1)
-    sheet = cv2.imread(str(path))
+    script = Path(__file__).resolve().parents[2] / "docs" / "contact_sheet.py"
+    runpy.run_path(str(script))["contact_sheet"](tmp_path / "sheet.png", seed=1)
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet.shape == (2118, 1260, 3)
     assert sheet.std() > 40
 

@@ -1,150 +1,219 @@
-"""The explorer's figure follows its controls, without a browser."""
+"""What the explorer shows follows its state, without a browser."""
 
-from pathlib import Path
+import io
 
 import numpy as np
 import pandas as pd
 import pytest
+from explanations import by_hand, linear
 
-from painkit.attribution.deeplift import LandmarkContributions
-from painkit.attribution.explanation import LandmarkExplanation
-from painkit.data.cohort import Cohort
 from painkit.errors import PainkitError
+from painkit.simulation.action_units import DISPLACEMENT
+from painkit.vocabulary.action_units import UNIT_LANDMARKS
+from painkit.vocabulary.landmarks import REGIONS
 from painkit.widgets import LandmarkExplorer
-
-
-def explanation(tracked=True):
-    rng = np.random.default_rng(0)
-    sequences = pd.DataFrame(
-        {"subject": ["a", "a", "b"], "sequence": ["a1", "a2", "b1"], "n_frames": [4, 6, 5]}
-    )
-    sequences[["vas", "opi", "aff", "sen"]] = [[2.0, 1.0, 3.0, 4.0]] * 3
-    frames = sequences.loc[
-        sequences.index.repeat(sequences["n_frames"]), ["subject", "sequence"]
-    ].reset_index(drop=True)
-    frames["frame"] = frames.groupby("sequence").cumcount() + 1
-    frames["pspi"] = 0.0
-    frames["tracked"] = tracked
-    frames.loc[1, "tracked"] = False  # the second frame of a1
-    frames["black"] = False
-    frames["image"] = pd.array([pd.NA] * len(frames), dtype="string")
-    landmarks = rng.uniform(50, 200, (len(frames), 66, 2)).astype(np.float32)
-    landmarks[~frames["tracked"].to_numpy()] = np.nan
-    cohort = Cohort(
-        name="made by hand",
-        root=Path("nowhere"),
-        simulated=True,
-        subjects=pd.DataFrame(
-            {"subject": ["a", "b"], "gender": "female", "age": "young", "complexion": "pale-fair"}
-        ),
-        sequences=sequences,
-        frames=frames,
-        landmarks=landmarks,
-        findings=pd.DataFrame(columns=["kind", "subject", "sequence", "frame", "path", "message"]),
-        fingerprint="0",
-    )
-    contributions = {}
-    for target in ("vas", "opi"):
-        estimates = rng.uniform(0, 5, len(frames)).astype(np.float32)
-        contributions[target] = LandmarkContributions(
-            target=target,
-            frames=frames[["subject", "sequence", "frame"]],
-            vectors=rng.normal(size=landmarks.shape).astype(np.float32) + 0 * landmarks,
-            personal=np.zeros((len(frames), 0), np.float32),
-            inputs=landmarks / 100,
-            estimates=estimates,
-            reference=np.zeros_like(estimates),
-        )
-    told = sequences[["subject", "sequence"]].assign(y_true=2.0, y_pred=3.0, y_std=1.0)
-    predictions = pd.concat([told.assign(target=target) for target in contributions])
-    return LandmarkExplanation(cohort, contributions, predictions)
+from painkit.widgets.frame_browser import packed
 
 
 @pytest.fixture
 def explorer():
-    return LandmarkExplorer(explanation())
+    return LandmarkExplorer(by_hand())
 
 
-def trace(explorer, name):
-    return next(t for t in explorer.figure.data if t.name == name)
+def scores(explorer, target, rows):
+    return explorer.result.contributions[target].vectors[rows].sum(axis=-1)
 
 
-def test_colours_are_the_summed_contributions_of_the_frame_and_skip_untracked_ones(explorer):
-    explorer.frame.value = 1  # the second tracked frame of a1 is its third
-    expected = explorer.result.contributions["vas"].vectors[2].sum(axis=1)
-    np.testing.assert_allclose(trace(explorer, "face").marker.color, expected, rtol=1e-6)
-    assert list(trace(explorer, "cursor").x) == [3, 3]
-    assert explorer.frame.max == 2
-    np.testing.assert_allclose(trace(explorer, "face").x, explorer.result.cohort.landmarks[2, :, 0])
-
-
-def test_switching_the_target_redraws_face_estimates_and_maps(explorer):
-    before = np.array(trace(explorer, "map 1").marker.color)
-    explorer.target.value = "opi"
+def test_values_are_the_summed_contributions_and_skip_untracked_frames(explorer):
     np.testing.assert_allclose(
-        trace(explorer, "face").marker.color,
-        explorer.result.contributions["opi"].vectors[0].sum(axis=1),
-        rtol=1e-6,
+        explorer.view["values"]["landmarks"], scores(explorer, "vas", [0, 2, 3]), rtol=1e-6
     )
+    np.testing.assert_array_equal(explorer.view["frames"], [1, 3, 4])
+    np.testing.assert_array_equal(explorer.view["points"], explorer.result.cohort.landmarks[[0, 2, 3]])
+    assert explorer.n_frames == 3
+
+
+def test_regions_and_units_sum_the_contributions_of_their_landmarks(explorer):
+    of_landmarks = scores(explorer, "vas", [0, 2, 3]).astype(float)
+    regions, units = (explorer.view["values"][name] for name in ("facial regions", "action units"))
+    np.testing.assert_allclose(regions.sum(axis=1), of_landmarks.sum(axis=1), rtol=1e-6)
+    nose = explorer.view["parts"]["facial regions"].index("nose")
     np.testing.assert_allclose(
-        trace(explorer, "frame estimate").y, explorer.result.contributions["opi"].estimates[[0, 2, 3]]
+        regions[:, nose], of_landmarks[:, list(REGIONS["nose"])].sum(axis=1), rtol=1e-6
     )
-    assert not np.allclose(trace(explorer, "map 1").marker.color, before)
+    lowerer = explorer.view["parts"]["action units"].index("AU4 brow lowerer")
+    members = list(sum(UNIT_LANDMARKS[4], ()))
+    np.testing.assert_allclose(units[:, lowerer], of_landmarks[:, members].sum(axis=1), rtol=1e-6)
 
 
-def test_choosing_a_subject_offers_its_sequences_and_shows_the_first(explorer):
-    explorer.frame.value = 2
-    explorer.subject.value = "b"
-    assert explorer.sequence.options == ("b1",)
-    assert explorer.frame.max == 4
-    np.testing.assert_allclose(trace(explorer, "frame estimate").x, [1, 2, 3, 4, 5])
+def test_colours_have_one_range_for_the_sequence_or_for_the_subject(explorer):
+    ranges = explorer.view["ranges"]["landmarks"]
+    assert ranges["sequence"] == pytest.approx(np.abs(scores(explorer, "vas", [0, 2, 3])).max())
+    assert ranges["subject"] == pytest.approx(np.nanmax(np.abs(scores(explorer, "vas", slice(0, 10)))))
+    explorer.frame = 2
+    assert explorer.view["ranges"]["landmarks"] == ranges
 
 
-def test_side_by_side_maps_sum_to_a_hundred_for_each_subject(explorer):
-    for column in (1, 2):
-        assert trace(explorer, f"map {column}").marker.color.sum() == pytest.approx(100)
-    explorer.compared.value = ["b"]
-    assert explorer.figure.layout.annotations[3].text == "b"
-    assert trace(explorer, "map 2").visible is False
+def test_switching_the_target_changes_values_estimates_and_maps(explorer):
+    before = explorer.maps[0]["shares"]
+    explorer.target = "opi"
+    np.testing.assert_allclose(explorer.view["values"]["landmarks"][0], scores(explorer, "opi", 0), rtol=1e-6)
+    estimates = explorer.result.contributions["opi"].estimates[[0, 2, 3]]
+    np.testing.assert_array_equal(explorer.view["trace"]["estimate"], estimates)
+    assert explorer.view["unit"] == "OPI 0-5"
+    assert not np.allclose(explorer.maps[0]["shares"], before)
 
 
-def test_top_five_are_the_highest_means_of_the_sequence(explorer):
-    explorer.sequence.value = "a2"
-    means = explorer.result.contributions["vas"].vectors[4:10].sum(axis=2).mean(axis=0)
-    shown = [int(label.split(":")[0]) for label in trace(explorer, "boxes").x]
-    assert shown == np.argsort(-means)[:5].tolist()
+def test_choosing_a_subject_offers_its_sequences_and_opens_the_first(explorer):
+    explorer.frame = 2
+    explorer.subject = "b"
+    assert explorer.choices["sequence"] == ["b1"]
+    assert (explorer.sequence, explorer.frame, explorer.n_frames) == ("b1", 0, 5)
+    np.testing.assert_array_equal(explorer.view["frames"], [1, 2, 3, 4, 5])
 
 
-def test_vectors_point_along_the_contributions(explorer):
-    explorer.vectors.value = True
-    lines = trace(explorer, "vectors")
-    drawn = complex(lines.x[1] - lines.x[0], lines.y[1] - lines.y[0])
-    along = complex(*explorer.result.contributions["vas"].vectors[0, 0])
-    assert np.angle(drawn / along) == pytest.approx(0, abs=1e-4)
+def test_sequences_of_two_subjects_may_share_a_name():
+    result = by_hand()
+    for table in (result.cohort.sequences, result.cohort.frames, result.predictions):
+        table["sequence"] = table["sequence"].replace({"b1": "a1"})
+    explorer = LandmarkExplorer(result)
+    explorer.subject = "b"
+    np.testing.assert_array_equal(explorer.view["points"], result.cohort.landmarks[10:])
+    assert explorer.n_frames == 5
 
 
-def test_play_moves_the_frame(explorer):
-    explorer.play.value = 2
-    assert explorer.frame.value == 2
+def test_a_page_chooses_as_python_does(explorer):
+    explorer.set_state({"subject": "b"})
+    assert (explorer.sequence, explorer.n_frames) == ("b1", 5)
+    explorer.set_state({"frame": 4})
+    assert explorer.frame == 4
+
+
+def test_maps_side_by_side_sum_to_a_hundred_for_each_subject(explorer):
+    assert [one["subject"] for one in explorer.maps] == ["a", "b"]
+    for one in explorer.maps:
+        assert one["shares"].sum() == pytest.approx(100)
+    explorer.compared = ["b"]
+    assert [one["subject"] for one in explorer.maps] == ["b"]
+
+
+def test_a_frame_outside_the_sequence_is_moved_to_the_nearest(explorer):
+    explorer.frame = 99
+    assert explorer.frame == 2
+    explorer.frame = -1
+    assert explorer.frame == 0
 
 
 def test_band_of_the_gaussian_process_is_its_90_percent_interval(explorer):
-    band = np.asarray(trace(explorer, "band").y)
-    np.testing.assert_allclose([band.min(), band.max()], [3 - 1.6449, 3 + 1.6449], atol=1e-4)
+    trace = explorer.view["trace"]
+    np.testing.assert_allclose([trace["low"], trace["high"]], [3 - 1.6449, 3 + 1.6449], atol=1e-4)
+    assert (trace["middle"], trace["label"]) == (3, 2)
 
 
-def test_a_browser_is_sent_the_drawing_as_it_stands_at_first(explorer):
-    sent = {one["name"]: one for one in explorer.figure._widget_data}
-    for name in ("face", "map 1", "map 2"):
-        np.testing.assert_array_equal(sent[name]["marker"]["color"], trace(explorer, name).marker.color)
-    assert list(sent["boxes"]["x"]) == list(trace(explorer, "boxes").x)
-    assert explorer.figure._widget_layout["annotations"][3]["text"] == "a"
+def test_a_sequence_without_prediction_has_a_trace_without_band():
+    result = by_hand()
+    result.predictions.loc[:, ["y_true", "y_pred", "y_std"]] = np.nan
+    assert set(LandmarkExplorer(result).view["trace"]) == {"estimate"}
+
+
+def test_facts_say_what_is_not_known(explorer):
+    assert dict(explorer.view["facts"]) == {
+        "reported": "VAS 2, OPI not known",
+        "Gaussian process": "VAS 3.00 (sd 1.00), OPI 3.00 (sd 1.00)",
+        "subject": "young, female, pale-fair",
+    }
+    told = dict(explorer.view["frame_facts"])
+    assert told["PSPI (0-16)"] == ["3", "not known", "3"]
+    assert told["action units"] == ["AU4 1, AU6 2", "not known", "AU4 1, AU6 2"]
+    estimate = explorer.result.contributions["vas"].estimates[0]
+    sign, difference = "−" if estimate < 2.5 else "+", abs(estimate - 2.5)
+    assert told["frame estimate"][0] == f"VAS {estimate:.2f} = 2.50 at the mean face {sign} {difference:.2f}"
+    explorer.subject = "b"
+    assert dict(explorer.view["facts"])["subject"] == "age not known, female, pale-fair"
+
+
+def test_a_page_is_sent_the_arrays_as_they_are(explorer):
+    sent = explorer.get_state()["view"]["values"]["landmarks"]
+    received = np.frombuffer(sent["float32"], np.float32).reshape(sent["shape"])
+    np.testing.assert_allclose(received, scores(explorer, "vas", [0, 2, 3]), rtol=1e-6)
+    assert packed({"a": [np.zeros(2), "b"]}) == {"a": [{"shape": [2], "float32": bytes(8)}, "b"]}
+
+
+def test_the_saved_table_holds_every_frame_and_part(explorer):
+    explorer.division = "facial regions"
+    (name, content), *others = explorer.files().items()
+    assert (name, others) == ("a-a1-vas.csv", [])
+    table = pd.read_csv(io.StringIO(content))
+    np.testing.assert_allclose(
+        table.pivot_table(index="frame", columns="part", values="contribution", sort=False),
+        explorer.view["values"]["facial regions"],
+    )
+    assert table["simulated"].all()
+
+
+def test_images_are_sent_as_they_are_asked_for_and_what_is_missing_is_told(smoke):
+    sent = []
+    for result in (by_hand(), linear(smoke)):
+        explorer = LandmarkExplorer(result)
+        explorer.send = lambda content, buffers: sent.append((content, buffers))
+        asked = {
+            "ask": "images",
+            "subject": explorer.subject,
+            "sequence": explorer.sequence,
+            "frames": [1, 0],
+        }
+        explorer._handle_custom_msg(asked, [])
+    (missing, nothing), (found, images) = sent
+    assert nothing == [b"", b""]
+    assert missing["problems"][0] == "frame 3 of a/a1 has no image in this copy"
+    assert found["problems"] == ["", ""]
+    assert [image[:3] for image in images] == [b"\xff\xd8\xff"] * 2  # JPEG
 
 
 def test_a_simulated_cohort_is_called_simulated(explorer):
-    assert "Simulated" in explorer.figure.layout.title.subtitle.text
+    assert "Simulated" in explorer.mark
+
+
+def test_truth_is_what_the_units_did_to_the_landmarks(smoke):
+    explorer = LandmarkExplorer(linear(smoke))
+    assert explorer.view["moved"] is None
+    explorer.truth = True
+    frames = pd.read_parquet(smoke / "truth" / "frames.parquet")
+    here = frames[(frames["subject"] == explorer.subject) & (frames["sequence"] == explorer.sequence)]
+    units = pd.read_csv(smoke / "truth" / "units.csv")["au"].unique()
+    pain = here[[f"AU{unit}_pain" for unit in units]].to_numpy()[explorer.view["frames"] - 1]
+    expected = np.einsum("fu,ulk->flk", pain / 5, DISPLACEMENT[..., :2])
+    np.testing.assert_allclose(explorer.view["moved"]["vectors"]["pain"], expected, atol=1e-6)
+    shown = here[[f"AU{unit}" for unit in units]].to_numpy()[explorer.view["frames"] - 1]
+    both = sum(explorer.view["moved"]["vectors"].values())
+    np.testing.assert_allclose(both, np.einsum("fu,ulk->flk", shown / 5, DISPLACEMENT[..., :2]), atol=1e-6)
+    brows = explorer.view["parts"]["facial regions"].index("brows")
+    by_pain = explorer.view["moved"]["parts"]["facial regions"]["pain"][:, brows]
+    distances = np.linalg.norm(expected, axis=2)[:, list(REGIONS["brows"])]
+    np.testing.assert_allclose(by_pain, distances.mean(axis=1), atol=1e-6)
+    of_landmarks = pd.read_csv(smoke / "truth" / "landmarks.csv")
+    own = of_landmarks[of_landmarks["subject"] == explorer.maps[1]["subject"]]
+    np.testing.assert_array_equal(explorer.maps[1]["moved"]["decoys"]["px"], own["decoy_px"])
+    assert explorer.table()["moved_by_pain_px"].max() == pytest.approx(np.linalg.norm(expected, axis=2).max())
+
+
+def test_nobody_knows_the_truth_of_a_cohort_without_it(explorer):
+    explorer.truth = True
+    assert not explorer.truth
+    assert not explorer.has_truth
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("subject", "c"), ("sequence", "b1"), ("target", "pspi"), ("background", "sky"), ("compared", ["c"])],
+)
+def test_what_is_not_offered_is_refused_and_changes_nothing(explorer, name, value):
+    before = getattr(explorer, name)
+    with pytest.raises(PainkitError, match=r"expected .*\b(a|a1|vas|frame)\b"):
+        setattr(explorer, name, value)
+    assert getattr(explorer, name) == before
 
 
 def test_a_cohort_without_landmarks_is_refused():
     with pytest.raises(PainkitError, match="no frame has landmarks"):
-        LandmarkExplorer(explanation(tracked=False))
+        LandmarkExplorer(by_hand(tracked=False))

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from painkit.data.crop_store import FrameStore
+from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
 from painkit.models.crops.estimates import estimate_rows
 from painkit.models.frame_tables import COLUMNS, frame_labels, frame_rows
@@ -40,7 +40,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
 
     Parameters
     ----------
-    store : FrameStore or path
+    store : CropStore or path
         Aligned 112x96 crops; column ``row`` of `X` points into it.
     sampling : {'all', 'uniform'}
         Batches of every frame alike, or uniform over the classes that occur.
@@ -69,7 +69,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
         Training frames left out for lack of a crop, or of a label.
     """
 
-    store: FrameStore | str | PathLike[str]
+    store: CropStore | str | PathLike[str]
     sampling: Sampling = "all"
     lr: float = 1e-4
     momentum: float = 0.9
@@ -108,8 +108,8 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
     def _acceleration(self) -> Acceleration:
         return choose_acceleration(self.device, self.precision)
 
-    def _open_store(self) -> FrameStore:
-        store = self.store if isinstance(self.store, FrameStore) else FrameStore(Path(self.store))
+    def _open_store(self) -> CropStore:
+        store = self.store if isinstance(self.store, CropStore) else CropStore(Path(self.store))
         if (shape := store.crops().shape[1:]) != self._crop_shape:
             height, width, _ = self._crop_shape
             raise PainkitError(

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from painkit.data.crop_store import FrameStore
+from painkit.data.crop_store import CropStore
 from painkit.models.nets.face_net import to_input
 from painkit.models.training.acceleration import Acceleration, true_float32
 
@@ -21,7 +21,7 @@ __all__ = ["estimate_rows"]
 def estimate_rows(
     function: Callable[[Tensor], Tensor],
     net: nn.Module,
-    store: FrameStore,
+    store: CropStore,
     rows: NDArray[np.intp],
     *,
     acceleration: Acceleration,
@@ -35,7 +35,7 @@ def estimate_rows(
         Of images (b, 3, height, width); gives (b, ...).
     net : Module
         Moved to the device and set to evaluation mode.
-    store, rows : FrameStore, (n,) int array
+    store, rows : CropStore, (n,) int array
     acceleration : Acceleration
     batch_size : int
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from painkit.data.crop_store import FrameStore
+from painkit.data.crop_store import CropStore
 from painkit.faces.alignment import apply_transform, five_points, similarity_transform
 from painkit.models.crops.estimates import estimate_rows
 from painkit.models.nets.face_net import FaceBackbone
@@ -38,7 +38,7 @@ def landmark_features(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def deep_features(
-    store: FrameStore,
+    store: CropStore,
     pretrained: str | PathLike[str],
     *,
     width: float = 1.0,
@@ -50,7 +50,7 @@ def deep_features(
 
     Parameters
     ----------
-    store : FrameStore
+    store : CropStore
         Aligned 112x96 crops.
     pretrained : path
         Backbone weights, as `FaceNetRegression` takes them.

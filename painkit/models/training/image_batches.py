@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from painkit.data.crop_store import FrameStore
+from painkit.data.crop_store import CropStore
 from painkit.models.nets.face_net import to_input
 from painkit.models.training.augmentation import Augmentation
 
@@ -19,7 +19,7 @@ __all__ = ["image_batches"]
 
 
 def image_batches(
-    store: FrameStore,
+    store: CropStore,
     rows: NDArray[np.intp],
     batches: Iterable[NDArray[np.intp]],
     *,
@@ -31,7 +31,7 @@ def image_batches(
 
     Parameters
     ----------
-    store, rows : FrameStore, (n,) int array
+    store, rows : CropStore, (n,) int array
         Position i of the training set is row ``rows[i]`` of the store.
     batches : iterable of int arrays
         Positions in the training set.

@@ -1,10 +1,10 @@
-"""One page of simulated faces, to look at."""
+"""One page of simulated faces, to look at: ``python docs/contact_sheet.py docs/contact_sheet.jpg``."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,8 +16,6 @@ from painkit.simulation.portraits import MIXTURES, units
 from painkit.simulation.render import render
 from painkit.vocabulary.action_units import AUS, UNIT_NAMES
 from painkit.vocabulary.personal import AGES, COMPLEXIONS, GENDERS
-
-__all__ = ["contact_sheet"]
 
 _CROP = np.s_[4:234, 55:265]
 _LABEL = 22
@@ -36,7 +34,7 @@ def _heading(text: str, width: int) -> NDArray[np.uint8]:
     return band
 
 
-def contact_sheet(path: str | PathLike[str], seed: int = 0) -> Path:
+def contact_sheet(path: str | PathLike[str], seed: int = 0) -> None:
     """Write a picture (PNG or JPEG by its ending): every unit at 5, four expressions, ages, complexions.
 
     Parameters
@@ -45,11 +43,6 @@ def contact_sheet(path: str | PathLike[str], seed: int = 0) -> Path:
         Where the picture goes.
     seed : int
         Chooses the people.
-
-    Returns
-    -------
-    Path
-        `path`.
     """
     rng = np.random.default_rng(seed)
     pose = np.array(NEUTRAL_POSE)
@@ -81,4 +74,7 @@ def contact_sheet(path: str | PathLike[str], seed: int = 0) -> Path:
     sheet = np.vstack(parts)
     with write_atomically(path) as temporary:
         cv2.imwrite(str(temporary), sheet[..., ::-1])
-    return Path(path)
+
+
+if __name__ == "__main__":
+    contact_sheet(sys.argv[1])

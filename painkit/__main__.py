@@ -1,0 +1,5 @@
+"""``python -m painkit``: the painkit command."""
+
+from painkit.cli import app
+
+app()

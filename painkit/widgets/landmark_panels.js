@@ -1,0 +1,178 @@
+// Panels of the landmark explorer: signed bars, the trace of estimates, maps of subjects. No state.
+
+// Bars from a zero line. rows: {name, part, values: [...], classes: [...]}; low is -high or 0.
+function drawBars(picture, width, rows, { low, high, title, words, legend = [] }) {
+  const range = high;
+  const label = Math.min(Math.max(...rows.map((row) => textWidth(row.name))), width * 0.45);
+  const value = Math.max(
+    ...rows.flatMap((row) => row.values.map((v) => textWidth(signed(v, range)))),
+    textWidth("+0.00"),
+  );
+  const left = label + 8,
+    right = width - value - 8,
+    thick = 20;
+  canvasFor(picture, width, 1, words);
+  const start = legend.length ? drawLegend(picture, 0, width, legend) + 4 : 0,
+    bottom = start + rows.length * thick + 4;
+  const lines = wrapped(title, width),
+    height = bottom + 23 + 15 * lines.length;
+  fill(picture, { height, viewBox: `0 0 ${width} ${height}` }, []);
+  const x = (v) => left + ((Math.min(high, Math.max(low, v)) - low) / (high - low)) * (right - left);
+  for (const tick of low < 0 ? [low, 0, high] : [0, high])
+    picture.append(
+      line(x(tick), start, x(tick), bottom, tick === 0 ? "pk-zero" : "pk-grid"),
+      text(x(tick), bottom + 14, (tick > 0 && low < 0 ? "+" : "") + plain(tick), { "text-anchor": "middle" }),
+    );
+  // The title stands in the middle of the bars where it has room there.
+  const half = textWidth(title) / 2,
+    middle = Math.min(Math.max((left + right) / 2, half), Math.max(width - half, width / 2));
+  lines.forEach((part, i) =>
+    picture.append(
+      text(lines.length > 1 ? width / 2 : middle, bottom + 33 + 15 * i, part, { "text-anchor": "middle" }),
+    ),
+  );
+  rows.forEach((row, i) => {
+    const y = start + i * thick + 2,
+      each = (thick - 4) / row.values.length;
+    const group = svg("g", { class: "pk-row", "data-part": row.part });
+    group.append(
+      svg("rect", { x: 0, y: y - 2, width, height: thick, fill: "transparent" }),
+      text(label, y + 12, row.name, { "text-anchor": "end" }),
+    );
+    row.values.forEach((v, k) => {
+      if (!Number.isFinite(v)) return;
+      const [from, to] = [x(0), x(v)];
+      group.append(
+        svg("rect", {
+          x: Math.min(from, to),
+          y: y + k * each,
+          width: Math.abs(to - from),
+          height: each - (row.values.length > 1 ? 1 : 0),
+          class: row.classes[k],
+        }),
+      );
+    });
+    const told =
+      row.values.length === 1 ? signed(row.values[0], range) : row.values.map((v) => plain(v)).join(" / ");
+    group.append(text(width - 2, y + 12, told, { "text-anchor": "end" }));
+    picture.append(group);
+  });
+}
+
+// Entries of a legend, wrapped to the width: returns the height.
+function drawLegend(picture, x, width, entries) {
+  let at = x,
+    y = 10;
+  for (const { name, mark } of entries) {
+    const wide = 26 + textWidth(name) + 14;
+    if (at > x && at + wide - 14 > x + width) ((at = x), (y += 18));
+    picture.append(svg("g", { transform: `translate(${at},${y - 4})` }, mark()), text(at + 26, y, name));
+    at += wide;
+  }
+  return y + 8;
+}
+
+// Estimates over the frames with band and label. Returns {x(index), y(value), top, bottom, nearest(px)}.
+function drawTrace(picture, width, height, { frames, trace, name, unit }) {
+  const known = [...trace.estimate, trace.label, trace.low, trace.high].filter(Number.isFinite);
+  let [low, high] = [Math.min(...known), Math.max(...known)];
+  const room = 0.06 * (high - low) || 1;
+  [low, high] = [low - room, high + room];
+  canvasFor(
+    picture,
+    width,
+    height,
+    `${name} over the frames ${frames[0]} to ${frames.at(-1)}: estimates from ${plain(Math.min(...trace.estimate))} to ${plain(Math.max(...trace.estimate))}` +
+      (trace.middle === undefined ? "" : `, Gaussian process ${plain(trace.middle)}`) +
+      (trace.label === undefined ? "" : `, reported ${plain(trace.label)}`) +
+      ". A click goes to a frame.",
+  );
+  const upright = ticks(low, high, 4);
+  const left = 24 + Math.max(...upright.map((tick) => textWidth(plain(tick)))),
+    right = width - 12;
+  const marks = [{ name: "estimate of each frame", mark: () => line(0, 0, 20, 0, "pk-estimate") }];
+  if (trace.middle !== undefined)
+    marks.push({
+      name: "Gaussian process, 90 % band",
+      mark: () =>
+        svg(
+          "g",
+          {},
+          svg("rect", { x: 0, y: -5, width: 20, height: 10, class: "pk-band" }),
+          line(0, 0, 20, 0, "pk-process"),
+        ),
+    });
+  if (trace.label !== undefined)
+    marks.push({ name: `reported ${name}`, mark: () => line(0, 0, 20, 0, "pk-label-line") });
+  const top = drawLegend(picture, left, right - left, marks),
+    bottom = height - 38;
+  const [first, last] = [frames[0], frames.at(-1)];
+  const along = (frame) => left + ((frame - first) / (last - first || 1)) * (right - left);
+  const y = (value) => bottom - ((value - low) / (high - low)) * (bottom - top);
+  for (const tick of upright)
+    picture.append(
+      line(left, y(tick), right, y(tick), "pk-grid"),
+      text(left - 5, y(tick) + 4, plain(tick), { "text-anchor": "end" }),
+    );
+  const step = Math.max(2, Math.floor((right - left) / 70));
+  for (const tick of ticks(first, last, step).filter(Number.isInteger))
+    picture.append(text(along(tick), bottom + 16, tick, { "text-anchor": "middle" }));
+  picture.append(
+    text((left + right) / 2, height - 5, "frame", { "text-anchor": "middle" }),
+    text(0, 0, unit, {
+      transform: `translate(12,${(top + bottom) / 2}) rotate(-90)`,
+      "text-anchor": "middle",
+    }),
+  );
+  if (trace.low !== undefined)
+    picture.append(
+      svg("rect", {
+        x: left,
+        y: y(trace.high),
+        width: right - left,
+        height: y(trace.low) - y(trace.high),
+        class: "pk-band",
+      }),
+    );
+  if (trace.middle !== undefined)
+    picture.append(line(left, y(trace.middle), right, y(trace.middle), "pk-process"));
+  if (trace.label !== undefined)
+    picture.append(line(left, y(trace.label), right, y(trace.label), "pk-label-line"));
+  let path = "";
+  frames.forEach(
+    (frame, i) =>
+      (path += `${i && frame - frames[i - 1] === 1 ? "L" : "M"}${along(frame).toFixed(1)},${y(trace.estimate[i]).toFixed(1)}`),
+  );
+  picture.append(svg("path", { d: path, class: "pk-estimate" }));
+  const nearest = (px) =>
+    frames.reduce(
+      (best, frame, i) => (Math.abs(along(frame) - px) < Math.abs(along(frames[best]) - px) ? i : best),
+      0,
+    );
+  return { x: (i) => along(frames[i]), y, top, bottom, nearest };
+}
+
+// A small face: the larger a landmark's value, the larger and brighter its point.
+function drawMap(picture, width, face, values, top, words, title) {
+  const box = boundsOf(face.points),
+    head = title ? 20 : 0;
+  const height = Math.round((width * (box[3] - box[1])) / (box[2] - box[0])) + head;
+  canvasFor(picture, width, height, words);
+  const shapes = faceShapes(face.lines),
+    points = fitting(box, width, height - head).place(face.points);
+  shapes.draw(points);
+  const group = svg("g", { transform: `translate(0,${head})` }, shapes.group);
+  points.forEach(([cx, cy], i) =>
+    group.append(
+      svg("circle", {
+        cx,
+        cy,
+        r: 1.5 + (width / 36) * Math.sqrt(values[i] / top || 0),
+        fill: shade(VIRIDIS, values[i] / top),
+        class: "pk-point",
+      }),
+    ),
+  );
+  if (title) picture.append(text(width / 2, 13, title, { "text-anchor": "middle" }));
+  picture.append(group);
+}
