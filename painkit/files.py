@@ -12,13 +12,20 @@ from platformdirs import user_cache_path
 
 from painkit.errors import PainkitError
 
-__all__ = ["cache_folder", "write_atomically"]
+__all__ = ["cache_folder", "umask", "write_atomically"]
 
 
 def cache_folder() -> Path:
     """Where caches lie: ``$PAINKIT_CACHE``, else the system's place for a user's caches."""
     given = os.environ.get("PAINKIT_CACHE")
     return Path(given).expanduser() if given else user_cache_path("painkit", appauthor=False)
+
+
+def umask() -> int:
+    """The user's mask of rights for new files, which Python's temporary files do not heed."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @contextmanager
@@ -49,9 +56,7 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~umask())
         temporary.replace(target)
     except OSError as error:
         raise PainkitError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import random
 import shutil
@@ -17,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -55,7 +53,6 @@ class Job:
     seed: int
     threads: int
     keep_models: bool
-    parent: int | None = None  # process whose death ends the workers; None where workers live on their own
 
 
 def _file(folder: Path, fold: str) -> Path:
@@ -95,8 +92,6 @@ def do_fold(job: Job, fold: Fold) -> str | None:
     str or None
         None when the fold's file is there, else what went wrong; the traceback is in ``errors/<fold>.txt``.
     """
-    if job.parent is not None and job.parent != os.getpid():
-        _end_with(job.parent)
     file = _file(job.folder, fold.name)
     error_file = job.folder / "errors" / f"{file.stem}.txt"
     lock = job.folder / "locks" / f"{file.stem}.lock"
@@ -124,18 +119,6 @@ def do_fold(job: Job, fold: Fold) -> str | None:
             return str(error) if isinstance(error, PainkitError) else f"{type(error).__name__}: {error}"
         error_file.unlink(missing_ok=True)
     return None
-
-
-@cache
-def _end_with(parent: int) -> None:
-    """End this worker soon after its parent is gone; left to themselves, workers of a killed parent stay."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _fit_and_predict(job: Job, fold: Fold) -> tuple[pd.DataFrame, dict[str, Any], Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from painkit.evaluation.run_fold import Job, do_fold, is_done, model_folder, rea
 from painkit.evaluation.run_record import Report, about
 from painkit.evaluation.samples import samples
 from painkit.progress import tqdm
+from painkit.workers import ending_together
 
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort
@@ -158,16 +158,7 @@ def run(
     key = digest(content)
     short = re.sub(r"[^\w.]+", "-", f"{type(estimator).__name__}-{'-'.join(found.targets)}-{protocol.name}")
     folder = Path(out).absolute() / f"{short}-{key[:12]}"
-    on_dask = scheduler is not None or backend == "dask"
-    job = Job(
-        settled(estimator),
-        found,
-        folder,
-        seed,
-        threads,
-        keep_models,
-        parent=os.getpid() if backend == "loky" and not on_dask else None,
-    )
+    job = Job(settled(estimator), found, folder, seed, threads, keep_models)
     report = Report(folder, folds, about(estimator, cohort, found, protocol, folds, key, content))
     failed: dict[str, str] = {}
     todo = [fold for fold in folds if not is_done(job, fold.name)]
@@ -247,7 +238,8 @@ def _progress(total: int, done: int, what: str, shown: bool | Literal["inner"]) 
 @contextmanager
 def _parallel(job: Job, jobs: int, backend: str, scheduler: str | None) -> Iterator[Any]:
     if scheduler is None and backend != "dask":
-        with joblib.parallel_config(backend, n_jobs=jobs), warnings.catch_warnings():
+        together = ending_together() if backend in ("loky", "multiprocessing") else {}
+        with joblib.parallel_config(backend, n_jobs=jobs, **together), warnings.catch_warnings():
             # loky replaces a worker that has grown by 100 MB, which importing torch does, and says so.
             warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             try:
