@@ -128,8 +128,8 @@ def _clip(path: Path, seed: int, number: int, sample: int, label: str, step: int
 
 def _encode(path: Path, frames: list[NDArray[np.uint8]], rate: Fraction) -> None:
     with write_atomically(path) as temporary, av.open(str(temporary), "w") as container:
-        # The same bytes everywhere: one thread whatever the number of cores, and x264's code for any processor,
-        # which does not read memory that nobody has set as its quick macroblock tree does.
+        # The same bytes everywhere: one thread whatever the number of cores, and x264's code for any
+        # processor, which does not read memory that nobody has set as its quick macroblock tree does.
         options = {"crf": "18", "preset": "veryfast", "threads": "1", "x264-params": "cpu-independent=1"}
         video = container.add_stream("libx264", rate=rate, options=options)
         video.height, video.width = frames[0].shape[:2]

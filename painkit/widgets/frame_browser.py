@@ -90,7 +90,10 @@ class FrameBrowser(anywidget.AnyWidget):  # type: ignore[misc]
         self.rows: NDArray[np.intp] = np.array([], np.intp)
         super().__init__(mark=SIMULATED if cohort.simulated else "", **state)
         self.on_msg(self._on_message)
-        self.choices = {**self.choices, "subject": list(dict.fromkeys(subject for subject, _ in self._rows_of))}
+        self.choices = {
+            **self.choices,
+            "subject": list(dict.fromkeys(subject for subject, _ in self._rows_of)),
+        }
         self.subject = self.choices["subject"][0]
 
     def opened(self) -> dict[str, Any]:
@@ -142,7 +145,9 @@ class FrameBrowser(anywidget.AnyWidget):  # type: ignore[misc]
                 image, problem = b"", ""
                 try:
                     drawn = self.picture(int(self._rows_of[content["subject"], content["sequence"]][frame]))
-                    image = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+                    image = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[
+                        1
+                    ].tobytes()
                 except PainkitError as error:
                     problem = error.what
                 told.append(problem)

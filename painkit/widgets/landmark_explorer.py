@@ -59,7 +59,9 @@ class LandmarkExplorer(FrameBrowser):
         When no frame of the cohort has landmarks, or a chooser is set to what it does not offer.
     """
 
-    _esm = page_script("drawing.js", "saving.js", "frame_browser.js", "landmark_panels.js", "landmark_explorer.js")
+    _esm = page_script(
+        "drawing.js", "saving.js", "frame_browser.js", "landmark_panels.js", "landmark_explorer.js"
+    )
 
     target = Unicode().tag(sync=True)
     background = Unicode("frame").tag(sync=True)
@@ -221,12 +223,16 @@ class LandmarkExplorer(FrameBrowser):
         units = [column for column in frames.columns if column.startswith("AU")]
         coded = []
         for values in frames[units].to_numpy(dtype=float):
-            shown = ", ".join(f"{unit} {value:g}" for unit, value in zip(units, values, strict=True) if value > 0)
+            shown = ", ".join(
+                f"{unit} {value:g}" for unit, value in zip(units, values, strict=True) if value > 0
+            )
             coded.append(shown or ("none coded" if np.isfinite(values).any() else _UNKNOWN))
         total = self._scores[self.target][rows].sum(axis=1)
         told = [
             f"{name} {estimate:.2f} = {at_mean:.2f} at the mean face {'−' if sum_ < 0 else '+'} {abs(sum_):.2f}"
-            for estimate, at_mean, sum_ in zip(found.estimates[rows], found.reference[rows], total, strict=True)
+            for estimate, at_mean, sum_ in zip(
+                found.estimates[rows], found.reference[rows], total, strict=True
+            )
         ]
         return [
             ("frame estimate", told),
@@ -248,7 +254,9 @@ class LandmarkExplorer(FrameBrowser):
         self, subject: str, moved: dict[str, pd.DataFrame], magnitudes: pd.DataFrame | None
     ) -> dict[str, Any]:
         shares = self._shares[self.target].loc[subject].to_numpy(np.float64)
-        top = ", ".join(f"{landmark_name(i)} {shares[i]:.1f} %" for i in np.argsort(-shares, kind="stable")[:3])
+        top = ", ".join(
+            f"{landmark_name(i)} {shares[i]:.1f} %" for i in np.argsort(-shares, kind="stable")[:3]
+        )
         one: dict[str, Any] = {"subject": subject, "shares": shares, "note": top, "moved": {}}
         if magnitudes is not None:
             for cause, table in moved.items():

@@ -86,4 +86,7 @@ def moved_by_subject(root: Path) -> dict[str, pd.DataFrame]:
     """
     table = pd.read_csv(root / "truth" / "landmarks.csv", dtype={"subject": str})
     columns = dict(zip(CAUSES, ("pain_px", "decoy_px"), strict=True))
-    return {cause: table.pivot_table(index="subject", columns="landmark", values=c) for cause, c in columns.items()}
+    return {
+        cause: table.pivot_table(index="subject", columns="landmark", values=c)
+        for cause, c in columns.items()
+    }
