@@ -1,4 +1,4 @@
-"""Names of files, where caches lie, and writing files whole or not at all."""
+"""Names of files, where caches lie, reading files that are files, and writing files whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import re
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +15,20 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from painkit.errors import WriteError
+from painkit.errors import PainkitError, WriteError
 
-__all__ = ["cache_folder", "file_name", "refusals_told", "umask", "write_atomically"]
+__all__ = [
+    "cache_folder",
+    "file_name",
+    "open_at_once",
+    "read_file",
+    "refusals_told",
+    "umask",
+    "write_atomically",
+]
+
+#: No table, image or label of the data sets comes near.
+LIMIT_BYTES = 1 << 31
 
 # Small letters alone, since file systems may not tell them from capitals; no dot at either end.
 _PLAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_. -]{0,98}[a-z0-9_-])?")
@@ -145,3 +157,30 @@ else:
                 left.unlink(missing_ok=True)
             finally:
                 os.close(handle)
+
+
+def read_file(path: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> bytes:
+    """Read a file whole.
+
+    Raises
+    ------
+    PainkitError
+        When the system refuses, for what is no file (a pipe would hang, a device never ends), and for more
+        than `limit` bytes.
+    """
+    try:
+        with open(path, "rb", opener=open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise PainkitError("is a pipe, socket or device", where=path, expected="a file")
+            content = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PainkitError(f"could not be read: {reason}", where=path) from error
+    if len(content) > limit:
+        raise PainkitError("is too large", where=path, expected=f"at most {limit:,} bytes")
+    return content
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for somebody to write into a pipe; an `opener` of `open`."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -60,8 +60,8 @@ def run_notebook(
     ------
     PainkitError
         Unknown notebook, profile or parameter, or a value of another type than its default's, before
-        anything is written; a kernel that is not installed or died; or a cell that failed, with its error. The
-        executed notebook up to that cell stays in `out`.
+        anything is written; a kernel that is not installed or died; or a cell that failed, with its error.
+        The executed notebook up to that cell stays in `out`.
     """
     import papermill
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel

@@ -20,7 +20,8 @@ from painkit.data.ferplus import USAGES, read_ferplus
 from painkit.data.identities import read_identities
 from painkit.data.images import read_image
 from painkit.data.manifests import Manifest, manifest
-from painkit.data.tables import FINDING_COLUMNS, Finding
+from painkit.data.tables import FINDING_COLUMNS, Finding, condensed
+from painkit.data.unbc_folders import find_folders
 from painkit.errors import PainkitError
 from painkit.progress import reading
 from painkit.simulation.marker import simulation_notes, simulation_of
@@ -90,7 +91,8 @@ def check(name: str, root: str | os.PathLike[str], *, progress: bool = True, job
 
 
 def _with_severity(fatal: list[Finding], findings: list[Finding]) -> pd.DataFrame:
-    rows = [("error", *finding) for finding in fatal] + [("warning", *finding) for finding in findings]
+    rows = [("error", *finding) for finding in fatal]
+    rows += [("warning", *finding) for finding in condensed(findings)]
     table = pd.DataFrame(rows, columns=["severity", *FINDING_COLUMNS])
     return table.astype({name: "str" for name in table.columns if name != "frame"} | {"frame": "Int64"})
 
@@ -105,14 +107,17 @@ def _check_frames(card: Manifest, root: Path, progress: bool, jobs: int) -> Outc
     options = {"cache": False, "progress": progress, "jobs": jobs}
     taken = {name: options[name] for name in options_of(str(card.reader)) if name in options}
     cohort = load(str(card.reader), root, **taken)
-    findings = _rows(cohort.findings)
-    told = {finding[4] for finding in findings}
     frames = cohort.frames
+    # Every image is looked at below; what the reader told of some is told there again.
+    images = {f"{cohort.root}/{path}" for path in frames["image"].dropna()}
+    findings = [
+        found for found in _rows(cohort.findings) if found[0] != "unreadable" or found[4] not in images
+    ]
     rows = np.flatnonzero(frames["image"].notna() & ~frames["black"])
     keys = list(frames[["subject", "sequence", "frame"]].itertuples(index=False, name=None))
     paths = [f"{cohort.root}/{path}" for path in frames["image"].iloc[rows]]
     owners = [keys[row] for row in rows]
-    findings += (found for found in _image_findings(paths, owners, progress, jobs) if found[4] not in told)
+    findings += _image_findings(paths, owners, progress, jobs)
     findings += _repeated_landmarks(cohort, keys)
     findings = _not_simulated(findings, root)
     counts = {
@@ -124,9 +129,24 @@ def _check_frames(card: Manifest, root: Path, progress: bool, jobs: int) -> Outc
         "tracked frames": int(frames["tracked"].sum()),
         "labelled frames": int(frames["pspi"].notna().sum()),
     }
+    if not counts["images"] and card.reader in ("unbc", "simulated"):
+        _refuse_other_images(findings, find_folders(root).get("images"))
     if "pspi" in card.scales and not counts["labelled frames"]:
         raise PainkitError("no frame has a PSPI", where=root, expected="Frame_Labels/PSPI")
     return counts, findings
+
+
+def _refuse_other_images(findings: list[Finding], folder: Path | None) -> None:
+    """Raise for a folder of images that no frame has one of, telling what lies there instead."""
+    if folder is None:
+        return
+    inside = [found for found in findings if found[4] and Path(found[4]).is_relative_to(folder)]
+    strange = next((found for found in inside if found[0] == "unexpected"), None)
+    raise PainkitError(
+        "not one frame has an image" if strange is None else f"not one frame has an image: {strange[5]}",
+        where=folder if strange is None else strange[4],
+        expected="SUBJECT/SEQUENCE with an image for each frame",
+    )
 
 
 def _not_simulated(findings: list[Finding], root: Path) -> list[Finding]:

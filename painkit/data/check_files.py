@@ -18,6 +18,9 @@ from painkit.errors import PainkitError
 
 __all__ = ["check_predictions", "check_weights"]
 
+#: Bytes; no layer of a net comes near, and a small HDF5 file can announce more than the memory holds.
+_LARGEST = 1 << 32
+
 
 def check_weights(root: Path, patterns: list[str]) -> tuple[dict[str, int], list[Finding]]:
     """Find weights files by the manifest's patterns and read each whole; no code in them is run.
@@ -93,7 +96,13 @@ def _in_hdf5(path: Path) -> int:
     numbers = []
 
     def read(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf":
+        if not isinstance(item, h5py.Dataset):
+            return
+        if item.external or item.is_virtual:
+            raise ValueError(f"{name} keeps its numbers in another file")
+        if item.nbytes > _LARGEST:
+            raise ValueError(f"{name} announces {item.nbytes:,} bytes")
+        if item.dtype.kind in "iuf":
             numbers.append(item[()].size > 0)
 
     with h5py.File(path, "r") as file:

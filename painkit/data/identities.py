@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path, PurePosixPath
@@ -10,16 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from painkit.data.images import read_image
+from painkit.data.images import IMAGE_ENDINGS, read_image
 from painkit.data.text import parse_points, read_bytes
-from painkit.data.tree import existing_folder, list_files, listing_digest
+from painkit.data.tree import existing_folder, list_files, listing_digest, why_no_file
 from painkit.errors import PainkitError
 from painkit.simulation.marker import simulation_notes
 from painkit.vocabulary.landmarks import N_LANDMARKS
 
 __all__ = ["IdentityImages", "read_identities"]
-
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +82,15 @@ def read_identities(root: str | PathLike[str]) -> IdentityImages:
         that cannot be read is a finding.
     """
     folder = existing_folder(root, "one folder of images a person")
-    listing = list_files(folder)
+    odd: list[tuple[str, str]] = []
+    listing = list_files(folder, odd)
     found: list[tuple[str, str]] = []
     points: list[NDArray[np.float32]] = []
-    findings: list[tuple[str, str, str]] = []
+    findings = [("unexpected", os.path.relpath(path, folder), why) for path, why in odd]
     for place in sorted(listing):
-        names = {name for name, _, _ in listing[place]}
+        names = {name: size for name, size, _ in listing[place]}
         for name in sorted(names):
-            if not place or PurePosixPath(name).suffix.lower() not in _SUFFIXES:
+            if not place or PurePosixPath(name).suffix.lower() not in IMAGE_ENDINGS:
                 continue
             found.append((place.split("/")[0], f"{place}/{name}"))
             points.append(np.full((N_LANDMARKS, 2), np.nan, dtype=np.float32))
@@ -98,6 +98,8 @@ def read_identities(root: str | PathLike[str]) -> IdentityImages:
             if beside in names:
                 path = folder / place / beside
                 try:
+                    if names[beside] < 0:
+                        raise why_no_file(path)
                     points[-1] = parse_points(read_bytes(path), path)
                 except PainkitError as error:
                     findings.append(("unreadable", f"{place}/{beside}", str(error)))

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
+from painkit.files import read_file
 
 __all__ = ["count_arrays", "read_cells"]
 
@@ -70,7 +71,7 @@ def read_cells(file: Path, names: list[str]) -> dict[str, list[NDArray[np.float6
     """
     expected = "a MATLAB 5 to 7 file with cell arrays " + " and ".join(names)
     try:
-        found = {matrix.name: matrix for matrix in _variables(file.read_bytes())}
+        found = {matrix.name: matrix for matrix in _variables(read_file(file))}
         missing = [name for name in names if name not in found]
         if missing:
             held = ", ".join(f"{name} ({matrix.kind})" for name, matrix in found.items()) or "nothing"
@@ -80,8 +81,6 @@ def read_cells(file: Path, names: list[str]) -> dict[str, list[NDArray[np.float6
                 expected=" and ".join(names),
             )
         return {name: _cells(found[name], name, file) for name in names}
-    except OSError as error:
-        raise PainkitError(f"cannot be read: {error.strerror or error}", where=file) from error
     except (_Damaged, zlib.error, struct.error) as error:
         raise PainkitError(
             f"cannot be read as MATLAB data: {error}", where=file, expected=expected
@@ -98,7 +97,7 @@ def count_arrays(file: Path) -> int:
     """
     count = 0
     try:
-        data = file.read_bytes()
+        data = read_file(file)
         for kind, body in _elements(memoryview(data)[128:], _byte_order(data[:128])):
             if kind == COMPRESSED:
                 inflate = zlib.decompressobj()
@@ -107,8 +106,6 @@ def count_arrays(file: Path) -> int:
                 if not inflate.eof:
                     raise _Damaged("a compressed element is cut off")
             count += kind in (MATRIX, COMPRESSED)
-    except OSError as error:
-        raise PainkitError(f"cannot be read: {error.strerror or error}", where=file) from error
     except (_Damaged, zlib.error) as error:
         raise PainkitError(
             f"cannot be read as MATLAB data: {error}", where=file, expected="a MATLAB 5 to 7 file"

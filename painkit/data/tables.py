@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ __all__ = [
     "FINDING_COLUMNS",
     "Finding",
     "FramesOfSequence",
+    "condensed",
     "findings_table",
     "frames_table",
     "subjects_table",
@@ -23,6 +25,11 @@ __all__ = [
 ]
 
 FINDING_COLUMNS = ("kind", "subject", "sequence", "frame", "path", "message")
+
+# Findings that are told one by one; more of one kind have one cause and are told once, with their count.
+_MANY = 100
+# Words with a number in them, and paths.
+_VARIES = re.compile(r"\S*(?:\d|/)\S*")
 
 #: kind, subject, sequence, frame (None: not about one frame), path, message
 Finding = tuple[str, str | None, str | None, int | None, str | None, str]
@@ -37,9 +44,43 @@ def unreadable(
     return ("unreadable", subject, sequence, frame, path, f"{line}{error.what}{expected}")
 
 
+def condensed(findings: Iterable[Finding]) -> list[Finding]:
+    """Tell more than `_MANY` findings of one kind, alike but for numbers and names, as one with a count.
+
+    It stands where the first stood, with the first's path; a subject and a sequence only where all agree.
+    """
+    every = list(findings)
+    keys = [(finding[0], _VARIES.sub("#", finding[5])) for finding in every]
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for key, finding in zip(keys, every, strict=True):
+        groups.setdefault(key, []).append(finding)
+    told: list[Finding] = []
+    for key, finding in zip(keys, every, strict=True):
+        group = groups[key]
+        if len(group) <= _MANY:
+            told.append(finding)
+        elif finding is group[0]:
+            told.append(_together(group))
+    return told
+
+
+def _together(group: list[Finding]) -> Finding:
+    kind, subject, sequence, _, path, message = group[0]
+    n_sequences = len({finding[1:3] for finding in group})
+    among = f" in {n_sequences:,} sequences" if n_sequences > 1 else ""
+    return (
+        kind,
+        subject if len({finding[1] for finding in group}) == 1 else None,
+        sequence if n_sequences == 1 else None,
+        None,
+        path,
+        f"{message} (the first of {len(group):,} alike{among})",
+    )
+
+
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Turn findings into the table a cohort carries, in the order found."""
-    rows = list(findings)
+    """Turn findings into the table a cohort carries, those alike together (see `condensed`)."""
+    rows = condensed(findings)
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(FINDING_COLUMNS)
     dtypes: dict[str, Any] = dict.fromkeys(FINDING_COLUMNS, "str") | {"frame": "Int64"}
     return pd.DataFrame(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +13,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from painkit.data.fixed_width import fixed_width_rows
+from painkit.data.landmark_checks import FACE_PIXELS, LIMIT_PIXELS, far_points, small_faces, torn_faces
 from painkit.errors import PainkitError
 from painkit.vocabulary.landmarks import N_LANDMARKS
 
 __all__ = [
+    "cut_files",
+    "cut_off",
     "parse_action_units",
     "parse_number",
     "parse_points",
@@ -29,10 +33,8 @@ __all__ = [
 #: A label or landmark file beyond this is no label or landmark file (66 points take 2 kB).
 LIMIT_BYTES = 1 << 20
 _CHUNK = 8192
-#: Pixels; no camera of the archives comes near, a wrong unit or a broken exponent does.
-LIMIT_PIXELS = 1e5
-#: A face whose chin and nose root are closer than this cannot have been tracked in pixels.
-FACE_PIXELS = 2
+# Opening a pipe must not wait for somebody to write into it.
+_READ_AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 # float() alone would also take "1_0", "nan" and "infinity".
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -40,9 +42,12 @@ Where = str | os.PathLike[str] | None
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Read one small file whole; `PainkitError` names the file when the system refuses."""
+    """Read one small file whole; `PainkitError` names the file when the system refuses.
+
+    That it is a file, no pipe or device, the listing must have told.
+    """
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, _READ_AT_ONCE)
         try:
             # Straight system calls: over 145,000 files this is a third of open().read()'s time.
             data = os.read(handle, _CHUNK)
@@ -193,20 +198,62 @@ def parse_points(data: bytes, where: Where = None) -> NDArray[np.float32]:
         last = rows[-1][0] if rows else None
         raise PainkitError(f"holds {len(rows)} points", where=where, line=last, expected=expected)
     points = np.array([values for _, values in rows])
-    far = np.flatnonzero(np.abs(points).max(axis=1) >= LIMIT_PIXELS)
+    far = np.flatnonzero(far_points(points[None])[0])
     if len(far):
         line = rows[far[0]][0]
         raise PainkitError("a point far outside any image", where=where, line=line, expected=expected)
     points = points.astype(np.float32)
-    if not _large_enough(points[None]):
+    if small_faces(points[None])[0]:
         what = f"chin and nose root are less than {FACE_PIXELS} pixels apart: wrong scale"
         raise PainkitError(what, where=where, expected=expected)
+    if torn_faces(points[None])[0]:
+        from_centre = np.abs(points - np.median(points, axis=0)).max(axis=1)
+        line = rows[int(from_centre.argmax())][0]
+        raise PainkitError("a point far from all others", where=where, line=line, expected=expected)
     return points
 
 
-def _large_enough(points: NDArray[np.float32]) -> bool:
-    """Whether chin and nose root (points 8 and 27) are apart on every face; normalized coordinates fail."""
-    return bool(np.abs(points[:, 8] - points[:, 27]).max(axis=1).min() >= FACE_PIXELS)
+def cut_files(files: list[bytes]) -> list[int]:
+    """Find the files that seem cut off within their last number, where they still read as numbers.
+
+    ``1.0000000e+01`` reads as 1 when it is cut. Suspect is a last number without its end of line, where most
+    of the other files end theirs; and, where they do not either, one with fewer digits than all its
+    neighbours: the other numbers of its file, or the last ones of the other files.
+
+    Parameters
+    ----------
+    files : list of bytes
+        Contents of files of one kind. Empty ones do not count.
+
+    Returns
+    -------
+    list of int
+        Indices of those that seem cut.
+    """
+    ends = [data[-1:].isspace() for data in files]
+    whole = sum(ends)
+    unended = [i for i, data in enumerate(files) if data and not ends[i]]
+    if len(unended) <= whole:
+        return unended
+    lasts = {i: files[i].split() for i in unended}
+    digits = {i: [_digits(word) for word in words] for i, words in lasts.items()}
+    others = Counter(counts[-1] for counts in digits.values())
+    cut = []
+    for i, counts in digits.items():
+        near = set(counts[:-1]) or {n for n in others if others[n] > (n == counts[-1])}
+        if len(near) == 1 and counts[-1] < min(near):
+            cut.append(i)
+    return cut
+
+
+def cut_off(where: Where) -> PainkitError:
+    """Tell of a file that `cut_files` found."""
+    what = "ends within a line: its last number may have lost digits"
+    return PainkitError(what, where=where, expected="an end of line, as its neighbours have")
+
+
+def _digits(word: bytes) -> int:
+    return sum(48 <= byte <= 57 for byte in word)
 
 
 def stack_rows(files: list[bytes], width: int) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
@@ -272,4 +319,4 @@ def stack_points(files: list[bytes]) -> NDArray[np.float32] | None:
     points: NDArray[np.float32] = stack[0].reshape(len(files), N_LANDMARKS, 2)
     if len(files) and not (stack[0].min() > -LIMIT_PIXELS and stack[0].max() < LIMIT_PIXELS):
         return None
-    return points if not len(files) or _large_enough(points) else None
+    return None if small_faces(points).any() or torn_faces(points).any() else points

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import threading
 import warnings
@@ -11,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,32 +18,25 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import TMonitor
 
-from painkit.data import text
 from painkit.data.cache import cached_cohort
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.images import black_among
 from painkit.data.subjects import read_subjects
 from painkit.data.tables import Finding, findings_table, frames_table, unreadable
-from painkit.data.tree import Listing, existing_folder, list_files, listing_digest, undoubled
+from painkit.data.tree import Listing, existing_folder, list_files, listing_digest
+from painkit.data.unbc_folders import HOLDS, LABELS, find_folders
+from painkit.data.unbc_labels import places_of, sequence_table
 from painkit.data.unbc_sequence import KINDS, SequenceData, read_sequence
 from painkit.errors import PainkitError
 from painkit.progress import reading
 from painkit.simulation.marker import simulation_notes
 from painkit.vocabulary.pain import pspi
-from painkit.vocabulary.scales import SCALES, Scale
 from painkit.workers import ending_together
 
-__all__ = ["SEQUENCE_NAME", "read_unbc"]
+__all__ = ["read_unbc"]
 
-SEQUENCE_NAME = re.compile(
-    r"[a-z]{2}\d{3}t(?P<test>[12])(?P<movement>aa|ae|af|ai)(?P<side>aff|unaff)", re.ASCII
-)
-
-_LABELS = {"VAS": "vas", "OPR": "opi", "AFF": "aff", "SEN": "sen"}  # folder -> column
-_MOVEMENTS = {"aa": "abduction", "ae": "external rotation", "af": "flexion", "ai": "internal rotation"}
-_PARENTS = {"PSPI": "Frame_Labels", "FACS": "Frame_Labels", "landmarks": "AAM_landmarks", "images": "Images"}
+_COMPUTED = "PSPI is computed from the action units by its formula: this copy has no PSPI files of its own."
 _MANY = 50  # sequences that are worth a process of their own
-_HOLDS = "Frame_Labels, Sequence_Labels, AAM_landmarks or Images"
 # The archive's seven black frames. Without an image to look at they are believed only while the sequence has
 # the length of one of this subject's (300, 210, 292 without them) and seven: else the copy has been cleaned.
 _BLACK_SEQUENCE, _BLACK_FRAMES, _BLACK_LENGTHS = ("095-tv095", "tv095t2aeunaff"), 7, (307, 217, 299)
@@ -56,9 +47,10 @@ def read_unbc(
 ) -> Cohort:
     """Read a copy of the archive.
 
-    Doubled folders, missing label folders and system litter are accepted. A file that is missing or damaged
-    leaves NaN (landmarks: not tracked) and a finding. Black frames are found by their pixels; their landmarks
-    are masked, their labels kept.
+    Doubled folders, folders spelled otherwise or within one another, missing label folders, images saved
+    again as JPEG, and system litter are accepted. A file that is missing or damaged leaves NaN (landmarks:
+    not tracked) and a finding. Black frames are found by their pixels; their landmarks are masked, their labels
+    kept. Without any PSPI file PSPI is computed from the action units, and `notes` say so.
 
     Parameters
     ----------
@@ -82,31 +74,20 @@ def read_unbc(
     PainkitError
         When the folder is not a copy of the archive, or not one file of a kind can be read.
     """
-    folder = existing_folder(root, _HOLDS)
-    folders = _folders(folder)
-    listings = {kind: list_files(path) for kind, path in folders.items()}
+    folder = existing_folder(root, HOLDS)
+    folders = find_folders(folder)
+    odd: list[tuple[str, str]] = []
+    listings = {kind: list_files(path, odd) for kind, path in folders.items()}
     reading = _Reading(folder, folders, listings)
+    reading.findings += [("unexpected", None, None, None, path, why) for path, why in odd]
 
     def build() -> Cohort:
         return reading.cohort(progress, jobs)
 
     if not cache:
         return build()
-    extra = [_stamp(folder / "subjects.csv"), *simulation_notes(folder)]
+    extra = [_stamp(folder / "subjects.csv"), *simulation_notes(folder), *map(str, odd)]
     return cached_cohort("unbc", folder, listing_digest(listings, extra), build)
-
-
-def _folders(root: Path) -> dict[str, Path]:
-    """Where each kind of file lies in this copy."""
-    found: dict[str, Path | None] = {}
-    for kind, parent in _PARENTS.items():
-        base = undoubled(root, parent)
-        found[kind] = undoubled(base, kind) if base is not None and kind in ("PSPI", "FACS") else base
-    if not any(found.values()):
-        raise PainkitError("is not a copy of UNBC-McMaster", where=root, expected=f"a folder with {_HOLDS}")
-    base = undoubled(root, "Sequence_Labels")
-    found |= {kind: base and undoubled(base, kind) for kind in _LABELS}
-    return {kind: path for kind, path in found.items() if path is not None}
 
 
 def _stamp(path: Path) -> str:
@@ -126,7 +107,11 @@ class _Reading:
     places: dict[str, dict[tuple[str, ...], str]] = field(default_factory=dict)
 
     def cohort(self, progress: bool, jobs: int) -> Cohort:
-        self.places = {kind: self._places(kind, "SUBJECT/SEQUENCE") for kind in KINDS}
+        self.places = {
+            kind: places_of(self.listings[kind], self.folders[kind], "SUBJECT/SEQUENCE", self.findings)
+            for kind in KINDS
+            if kind in self.folders
+        }
         keys = sorted({(subject, sequence) for found in self.places.values() for subject, sequence in found})
         if not keys:
             raise PainkitError(
@@ -134,7 +119,7 @@ class _Reading:
                 where=self.root,
                 expected="folders SUBJECT/SEQUENCE with a file for each frame",
             )
-        for kind in (*KINDS, *_LABELS):
+        for kind in (*KINDS, *LABELS):
             if kind not in self.folders:
                 self.findings.append(
                     ("missing", None, None, None, None, f"this copy has no folder of {kind}")
@@ -151,16 +136,21 @@ class _Reading:
         frames = self._frames(parts)
         landmarks = np.concatenate([part.points for part in parts])
         self._mask(frames, landmarks, np.concatenate([part.image_bytes for part in parts]), jobs)
+        has_pspi = any(part.good["PSPI"] for part in parts)
         del parts
-        self._compare_pspi(frames)
-        sequences = self._sequences(frames)
+        notes = simulated = simulation_notes(self.root)
+        if has_pspi:
+            self._compare_pspi(frames)
+        elif frames["AU4"].notna().any():
+            frames["pspi"] = pspi(frames)
+            notes = (*simulated, _COMPUTED)
+        sequences = sequence_table(frames, self.folders, self.listings, self.findings)
         subjects, strangers = read_subjects(self.root / "subjects.csv", frames["subject"].unique())
         self.findings += strangers
-        notes = simulation_notes(self.root)
         return Cohort(
-            name="simulated" if notes else "unbc",
+            name="simulated" if simulated else "unbc",
             root=self.root,
-            simulated=bool(notes),
+            simulated=bool(simulated),
             subjects=subjects,
             sequences=sequences,
             frames=frames,
@@ -169,22 +159,6 @@ class _Reading:
             fingerprint=content_digest(subjects, sequences, frames, landmarks),
             notes=notes,
         )
-
-    def _places(self, kind: str, names: str) -> dict[tuple[str, ...], str]:
-        """Folders with files of a kind by `names`, past doubling at any level; a finding for each other."""
-        found: dict[tuple[str, ...], str] = {}
-        for place in sorted(self.listings.get(kind, ()), key=lambda place: (place.count("/"), place)):
-            key = tuple(name for name, _ in groupby(place.split("/")))
-            if place and len(key) == len(names.split("/")) and key not in found:
-                found[key] = place
-                continue
-            count = len(self.listings[kind][place])
-            why = f"those in {found[key]} were read" if key in found else f"the place is not {names}"
-            where = str(self.folders[kind] / place)
-            self.findings.append(
-                ("unexpected", None, None, None, where, f"{count} files were left out: {why}")
-            )
-        return found
 
     def sequence(self, key: tuple[str, str]) -> SequenceData:
         places = {kind: self.places[kind].get(key, "/".join(key)) for kind in KINDS if kind in self.folders}
@@ -256,44 +230,6 @@ class _Reading:
         for row in np.flatnonzero(np.abs(again - stored) > 1e-6).tolist():  # NaN, not coded, compares false
             message = f"PSPI is stored as {stored[row]:g}; the action units give {again[row]:g}"
             self.findings.append(("pspi_mismatch", *_frame_name(frames, row), None, message))
-
-    def _sequences(self, frames: pd.DataFrame) -> pd.DataFrame:
-        """Count frames, read the sequence labels, and read test, movement and side from the name."""
-        table = frames.groupby(["subject", "sequence"], sort=False).size().rename("n_frames").reset_index()
-        keys = list(zip(table["subject"], table["sequence"], strict=True))
-        for kind, column in _LABELS.items():
-            table[column] = list(self._labels(kind, keys, SCALES[column]))
-        matches = [SEQUENCE_NAME.fullmatch(sequence) for _, sequence in keys]
-        table["test"] = pd.array([int(m["test"]) if m else None for m in matches], dtype="Int64")
-        table["movement"] = pd.Series(
-            [_MOVEMENTS[m["movement"]] if m else None for m in matches], dtype="str"
-        )
-        sides = {"aff": "affected", "unaff": "unaffected"}
-        table["side"] = pd.Series([sides[m["side"]] if m else None for m in matches], dtype="str")
-        return table
-
-    def _labels(self, kind: str, keys: Iterable[tuple[str, str]], scale: Scale) -> Iterator[float]:
-        files = {
-            (subject, name): self.folders[kind] / place / name
-            for (subject,), place in self._places(kind, "SUBJECT").items()
-            for name, _, _ in self.listings[kind][place]
-        }
-        for subject, sequence in keys:
-            path = files.pop((subject, f"{sequence}.txt"), None)
-            value = np.nan
-            if path is not None:
-                try:
-                    value = text.parse_number(text.read_bytes(path), scale.low, scale.high, path)
-                except PainkitError as error:
-                    self.findings.append(unreadable(subject, sequence, None, str(path), error))
-            elif kind in self.folders:
-                where = str(self.folders[kind] / subject / f"{sequence}.txt")
-                message = f"the sequence has no label {kind}"
-                self.findings.append(("missing", subject, sequence, None, where, message))
-            yield value
-        for path in files.values():
-            message = f"the file was left out: no sequence with frames is called so ({kind})"
-            self.findings.append(("unexpected", None, None, None, str(path), message))
 
 
 def _frame_name(frames: pd.DataFrame, row: int) -> tuple[str, str, int]:

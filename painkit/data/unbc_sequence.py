@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from painkit.data import text
+from painkit.data.images import IMAGE_ENDINGS
 from painkit.data.tables import Finding, unreadable
-from painkit.data.tree import Entry
+from painkit.data.tree import Entry, why_no_file
 from painkit.errors import PainkitError
 from painkit.vocabulary.scales import SCALES
 
 __all__ = ["KINDS", "SequenceData", "read_sequence"]
 
-#: What a frame has, and how the names of its files end.
-KINDS = {"PSPI": "_facs.txt", "FACS": "_facs.txt", "landmarks": "_aam.txt", "images": ".png"}
+#: What a frame has, and how the names of its files may end, in any case.
+KINDS = {
+    "PSPI": ("_facs.txt",),
+    "FACS": ("_facs.txt",),
+    "landmarks": ("_aam.txt",),
+    "images": IMAGE_ENDINGS,
+}
 _PSPI = SCALES["pspi"]
 
 #: kind -> frame number -> path and bytes
@@ -63,12 +70,16 @@ class SequenceData:
         contents: dict[int, bytes] = {}
         for number, (path, size) in found.get(kind, {}).items():
             try:
+                if size < 0:
+                    raise why_no_file(path)
                 # Most FACS files are empty, and the listing says so: they need no opening.
                 contents[number] = text.read_bytes(path) if size else b""
             except PainkitError as error:
                 self.fail(kind, number, path, error)
+        numbers = list(contents)
+        cut = {numbers[i] for i in text.cut_files(list(contents.values()))}
         values = stack(list(contents.values()))
-        if values is not None:
+        if values is not None and not cut:
             self.good[kind] += len(contents)
             return [row[number] for number in contents], values
         rows, values = [], []
@@ -77,7 +88,10 @@ class SequenceData:
             try:
                 # One bad file among hundreds must not make the good ones slow.
                 single = stack([content])
-                values.append(parse(content, path) if single is None else single[0])
+                value = parse(content, path) if single is None else single[0]
+                if number in cut:
+                    raise text.cut_off(path)
+                values.append(value)
                 rows.append(row[number])
             except PainkitError as error:
                 self.fail(kind, number, path, error)
@@ -139,22 +153,24 @@ def _by_number(
     entries: list[Entry], subject: str, sequence: str, kind: str, folder: str, findings: list[Finding]
 ) -> dict[int, tuple[str, int]]:
     """Frame number -> path and bytes."""
-    ending, start = KINDS[kind], len(sequence)
+    endings = KINDS[kind]
+    ending = next((e for e in endings if entries and entries[0][0].endswith(e)), endings[0])
     if [entry[0] for entry in entries] == [f"{sequence}{k + 1:03d}{ending}" for k in range(len(entries))]:
         return {k: (f"{folder}/{name}", size) for k, (name, size, _) in enumerate(entries, start=1)}
     found: dict[int, tuple[str, int]] = {}
+    name_of_frame = re.compile(
+        rf"{re.escape(sequence)}(\d{{1,9}})(?:{'|'.join(map(re.escape, endings))})", re.ASCII | re.IGNORECASE
+    )
     for name, size, _ in entries:
-        digits = name[start : -len(ending)]
-        if not (
-            name.startswith(sequence) and name.endswith(ending) and digits.isascii() and digits.isdigit()
-        ):
-            message = f"the name is not {sequence}NNN{ending}; the file was left out"
+        match = name_of_frame.fullmatch(name)
+        if match is None:
+            message = f"the name is not SEQUENCE, a number and {' or '.join(endings)}; the file was left out"
             findings.append(("unexpected", subject, sequence, None, f"{folder}/{name}", message))
-        elif int(digits) in found:
+        elif int(match[1]) in found:
             message = "a second file of this frame; the first by name was used"
-            findings.append(("duplicate", subject, sequence, int(digits), f"{folder}/{name}", message))
+            findings.append(("duplicate", subject, sequence, int(match[1]), f"{folder}/{name}", message))
         else:
-            found[int(digits)] = (f"{folder}/{name}", size)
+            found[int(match[1])] = (f"{folder}/{name}", size)
     return found
 
 
@@ -180,7 +196,7 @@ def _note_absent(
             )
             continue
         for k in absent:
-            path = f"{folders[kind][0]}/{data.sequence}{k:03d}{KINDS[kind]}"
+            path = f"{folders[kind][0]}/{data.sequence}{k:03d}{KINDS[kind][0]}"
             data.note("missing", k, path, f"the frame has no file of {kind}")
 
 

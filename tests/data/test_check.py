@@ -33,7 +33,9 @@ def test_a_card_for_everything_the_papers_use():
         "painregression", "simulated",
     }  # fmt: skip
     unbc = manifest("unbc")
-    assert unbc.counts == {"subjects": 25, "sequences": 200, "frames": 48_398, "black frames": 7}
+    assert unbc.counts == {
+        "subjects": 25, "sequences": 200, "frames": 48_398, "black frames": 7, "images": 48_398,
+    }  # fmt: skip
     for column in ("pspi", *SEQUENCE_LABELS):
         told, meant = unbc.scales[column], SCALES[column]
         assert (told.low, told.high) == (meant.low, meant.high)
@@ -98,7 +100,7 @@ def test_everything_planted_is_found(archive, noise):
         archive.path("landmarks", OTHER, OTHER_SEQUENCE, frame).write_text(points_text(face(10 + frame)))
     archive.path("landmarks", SUBJECT, SEQUENCE, 4).write_text(points_text(face(1)))  # as frame 1
     archive.path("landmarks", SUBJECT, SEQUENCE, 2).unlink()  # missing
-    archive.path("PSPI", SUBJECT, SEQUENCE, 3).write_text("2")  # disagrees with the units
+    archive.path("PSPI", SUBJECT, SEQUENCE, 3).write_text("2\n")  # disagrees with the units
     report = check("unbc", archive.root, progress=False)
     found = report.findings.dropna(subset=["subject"])
     assert sorted(found["kind"]) == [
@@ -114,7 +116,8 @@ def test_everything_planted_is_found(archive, noise):
     counts = report.counts.set_index("what")
     assert counts.loc["frames"].tolist() == [48_398, 7]
     assert counts.loc["black frames"].tolist() == [7, 1]
-    assert sum(report.findings["kind"] == "counts") == 4
+    assert counts.loc["images"].tolist() == [48_398, 7]
+    assert sum(report.findings["kind"] == "counts") == 5
     assert report.usable
     machine = json.loads(report.to_json())
     assert machine["usable"] is True

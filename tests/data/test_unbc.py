@@ -211,8 +211,8 @@ def test_gap_and_stray_names_are_told(archive):
 
 
 def test_pspi_that_disagrees_with_the_units(archive):
-    archive.path("PSPI", SUBJECT, SEQUENCE, 2).write_text("9")
-    archive.path("PSPI", OTHER, OTHER_SEQUENCE, 1).write_text("1")
+    archive.path("PSPI", SUBJECT, SEQUENCE, 2).write_text("9\n")
+    archive.path("PSPI", OTHER, OTHER_SEQUENCE, 1).write_text("1\n")
     cohort = read(archive)
     wrong = cohort.findings[cohort.findings["kind"] == "pspi_mismatch"]
     assert wrong["frame"].tolist() == [2, 1]

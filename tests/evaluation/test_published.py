@@ -172,7 +172,7 @@ def test_register_of_deviations_covers_the_paper(paper):
     assert len(own) >= 9
     assert (own[["place", "text", "painkit", "why"]] != "").all(axis=None)
     assert not own.duplicated(["place"]).any()
-    assert (deviations(paper)["paper"] == "all").sum() == 8
+    assert (deviations(paper)["paper"] == "all").sum() == 9
     assert set(published(paper)["paper"]) == {paper}
 
 
