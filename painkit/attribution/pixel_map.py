@@ -21,8 +21,9 @@ MEMORY = 1 << 30
 """Bytes that the layers of one batch may take. It is fixed, not what happens to be free, so that the same
 images always come in the same batches and rounding never differs."""
 
-COPIES = 2
-"""How often a batch keeps what its layers gave, hooks included (measured: 1.5 to 1.7 on VGG-Face)."""
+COPIES = 4
+"""How often a batch keeps what its layers gave, hooks included: 1.6 times on the whole VGG-Face, up to 3.3 on
+narrow ones (measured)."""
 
 
 @dataclass(frozen=True, eq=False)
