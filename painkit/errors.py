@@ -1,4 +1,4 @@
-"""The one error type painkit raises for anything a user can put right."""
+"""The error painkit raises for anything a user can put right."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from os import PathLike
 
-__all__ = ["PainkitError", "unknown"]
+__all__ = ["PainkitError", "WriteError", "unknown"]
 
 
 class PainkitError(Exception):
@@ -41,7 +41,11 @@ class PainkitError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders in parallel folds; keyword-only arguments need this.
-        return (_rebuild, (self.what, self.where, self.line, self.expected))
+        return (_rebuild, (type(self), self.what, self.where, self.line, self.expected))
+
+
+class WriteError(PainkitError):
+    """The system refused to write: the disk is full, or permission is wanting."""
 
 
 def unknown(
@@ -67,5 +71,7 @@ def unknown(
     return PainkitError(f"no {what} {name!r}{meant}", where=where, expected=comma.join(names))
 
 
-def _rebuild(what: str, where: str | None, line: int | None, expected: str | None) -> PainkitError:
-    return PainkitError(what, where=where, line=line, expected=expected)
+def _rebuild(
+    kind: type[PainkitError], what: str, where: str | None, line: int | None, expected: str | None
+) -> PainkitError:
+    return kind(what, where=where, line=line, expected=expected)

@@ -59,9 +59,9 @@ def run_notebook(
     Raises
     ------
     PainkitError
-        Unknown notebook, profile or parameter, or a value of another type than its default's, before anything
-        is written; a kernel that is not installed or died; or a cell that failed, with its error. The executed
-        notebook up to that cell stays in `out`.
+        Unknown notebook, profile or parameter, or a value of another type than its default's, before
+        anything is written; a kernel that is not installed or died; or a cell that failed, with its error.
+        The executed notebook up to that cell stays in `out`.
     """
     import papermill
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel

@@ -1,16 +1,14 @@
 """Parsed cohorts kept on disk, so that the second open takes a moment.
 
 One folder per source holds Parquet tables and one npy array under the digest of the source's listing
-(`painkit.data.tree.listing_digest`), with digests of its files: a damaged cache is noticed and built again.
+(`painkit.data.tree.listing_digest`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,9 +19,9 @@ import pandas as pd
 import pyarrow as pa
 
 from painkit.data.cohort import Cohort
-from painkit.errors import PainkitError
+from painkit.errors import WriteError
 from painkit.files import cache_folder
-from painkit.kept import kept
+from painkit.kept import cached
 
 __all__ = ["cached_cohort"]
 
@@ -54,67 +52,40 @@ def cached_cohort(reader: str, root: Path, digest: str, build: Callable[[], Coho
     Warns
     -----
     UserWarning
-        When the cache cannot be written.
+        When the cache cannot be written, or is damaged and is built again.
 
     Raises
     ------
     PainkitError
-        Only what `build` raises: a cache that is damaged is built again.
+        Only what `build` raises.
     """
     source = hashlib.blake2b(f"{reader}\0{root.resolve()}".encode("utf-8", "surrogateescape"), digest_size=8)
     parent = cache_folder() / "cohorts" / source.hexdigest()
-    key = f"{digest}-{VERSION}"
-    cohort = _read(parent / key, root)
-    if cohort is None:
-        cohort = build()
-        # What lies there is unusable or of an older state of the source, but for what another process writes.
-        for old in parent.glob("*"):
-            if old.name not in (f".{key}.lock", f".{key}.part"):
-                shutil.rmtree(old, ignore_errors=True)
-        try:
-            kept(parent, key, partial(_write, cohort))
-        except (PainkitError, pa.ArrowException) as error:
-            # A full disk must not cost the user the cohort that was just read.
-            warnings.warn(f"{parent}: the cache could not be written ({error})", stacklevel=2)
-    return cohort
+    return cached(parent, f"{digest}-{VERSION}", build=build, write=_write, read=partial(_read, root))
 
 
 def _write(cohort: Cohort, folder: Path) -> None:
-    for name in _TABLES:
-        getattr(cohort, name).to_parquet(folder / f"{name}.parquet", compression="lz4")
+    try:
+        for name in _TABLES:
+            getattr(cohort, name).to_parquet(folder / f"{name}.parquet", compression="lz4")
+    except pa.ArrowException as error:
+        raise WriteError(f"could not be written: {error}", where=folder) from error
     np.save(folder / "landmarks.npy", cohort.landmarks, allow_pickle=False)
-    manifest = {
+    about = {
         "name": cohort.name,
         "simulated": cohort.simulated,
         "fingerprint": cohort.fingerprint,
         "notes": list(cohort.notes),
-        "files": {path.name: _digest(path.read_bytes()) for path in folder.iterdir()},
     }
-    (folder / "cohort.json").write_text(json.dumps(manifest))
+    (folder / "cohort.json").write_text(json.dumps(about))
+    # What lies beside it is of an older state of the source.
+    for old in folder.parent.glob("[!.]*"):
+        shutil.rmtree(old, ignore_errors=True)
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def _read(folder: Path, root: Path) -> Cohort | None:
-    """Open a cache; None when there is none or it is not whole."""
-    try:
-        manifest = json.loads((folder / "cohort.json").read_bytes())
-        contents = {name: (folder / name).read_bytes() for name in manifest["files"]}
-        if any(_digest(contents[name]) != digest for name, digest in manifest["files"].items()):
-            return None
-        tables: dict[str, Any] = {
-            name: pd.read_parquet(io.BytesIO(contents[f"{name}.parquet"])) for name in _TABLES
-        }
-        return Cohort(
-            name=manifest["name"],
-            root=root,
-            simulated=manifest["simulated"],
-            landmarks=np.load(io.BytesIO(contents["landmarks.npy"]), allow_pickle=False),
-            fingerprint=manifest["fingerprint"],
-            notes=tuple(manifest["notes"]),
-            **tables,
-        )
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
-        return None
+def _read(root: Path, folder: Path) -> Cohort:
+    about: dict[str, Any] = json.loads((folder / "cohort.json").read_bytes())
+    about["notes"] = tuple(about["notes"])
+    tables: dict[str, Any] = {name: pd.read_parquet(folder / f"{name}.parquet") for name in _TABLES}
+    landmarks = np.load(folder / "landmarks.npy", allow_pickle=False)
+    return Cohort(root=root, landmarks=landmarks, **about, **tables)

@@ -259,7 +259,7 @@ def content_digest(*parts: str | pd.DataFrame | NDArray[np.float32]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         if isinstance(part, str):
-            digest.update(part.encode())
+            digest.update(part.encode("utf-8", "surrogatepass"))
         elif isinstance(part, pd.DataFrame):
             digest.update(",".join(part.columns).encode())
             digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())

@@ -17,7 +17,7 @@ __all__ = ["SIDE", "find_table", "read_pixels"]
 #: Images are 48 x 48 pixels.
 SIDE = 48
 _NAMES = ("fer2013.csv", "icml_face_data.csv")
-_COLUMNS = {"emotion", "pixels", "Usage"}
+_COLUMNS = ("emotion", "pixels", "Usage")
 
 
 def find_table(folder: Path) -> Path | None:
@@ -54,56 +54,45 @@ def read_pixels(path: Path, usage: NDArray[np.str_], progress: bool) -> NDArray[
         When the file is damaged or belongs to other votes, naming its line.
     """
     pixels = np.empty((len(usage), SIDE, SIDE), np.uint8)
-    row = -1
+    row = 0
     try:
         with open(path, "rb", opener=open_at_once) as file:
-            names = [
-                cell.decode("ascii", "replace")
-                for cell in _cells(file.readline().removeprefix(b"\xef\xbb\xbf"))
-            ]
-            if set(names) != _COLUMNS or len(names) != len(_COLUMNS):
-                raise PainkitError("the header differs", where=path, line=1, expected="emotion,pixels,Usage")
-            of_pixels, of_usage = names.index("pixels"), names.index("Usage")
-            blank = False
-            for number, line in enumerate(reading(file, len(usage), "images", "image", progress), start=2):
-                blank = blank or line.isspace()
-                if blank:
-                    if not line.isspace():
-                        raise PainkitError("a row after a blank one", where=path, line=number)
+            header = file.readline().removeprefix(b"\xef\xbb\xbf")
+            names = [cell.decode("ascii", "replace") for cell in _cells(header)]
+            if sorted(names) != sorted(_COLUMNS):
+                expected = ",".join(_COLUMNS)
+                raise PainkitError("the header differs", where=path, line=1, expected=expected)
+            lines = reading(file, len(usage), "images", "image", progress)
+            ended = False
+            for line_number, line in enumerate(lines, start=2):
+                ended = ended or line.isspace()
+                if line.isspace():
                     continue
-                row = number - 2
-                if row == len(usage):
-                    raise PainkitError(
-                        "more rows than fer2013new.csv", where=path, line=number, expected=f"{row} rows"
-                    )
-                cells = _cells(line)
-                values = _grey_values(cells[of_pixels]) if len(cells) == len(names) else None
-                cut = of_pixels == len(names) - 1 and not line.endswith(b"\n")
-                if values is None or cut:
-                    raise PainkitError(
-                        "the row ends within a number" if cut else "the row is damaged",
-                        where=path,
-                        line=number,
-                        expected=f"{','.join(names)} with 2304 grey values from 0 to 255",
-                    )
-                if cells[of_usage].decode("ascii", "replace") != usage[row]:
-                    raise PainkitError(
-                        "Usage differs from that in fer2013new.csv: the files do not belong together",
-                        where=path,
-                        line=number,
-                        expected=str(usage[row]),
-                    )
-                pixels[row] = values
+                if ended or row == len(usage):
+                    what = "a row after a blank one" if ended else "more rows than fer2013new.csv"
+                    raise PainkitError(what, where=path, line=line_number, expected=f"{len(usage)} rows")
+                pixels[row] = _row(line, names, str(usage[row]), path, line_number)
+                row += 1
     except OSError as error:
         raise PainkitError(f"could not be read: {error.strerror or error}", where=path) from error
-    if row + 1 != len(usage):
-        raise PainkitError(
-            f"ends after {row + 1} rows",
-            where=path,
-            line=row + 2,
-            expected=f"{len(usage)} as in fer2013new.csv",
-        )
+    if row != len(usage):
+        expected = f"{len(usage)} as in fer2013new.csv"
+        raise PainkitError(f"ends after {row} rows", where=path, line=row + 1, expected=expected)
     return pixels
+
+
+def _row(line: bytes, names: list[str], usage: str, path: Path, line_number: int) -> NDArray[np.uint8]:
+    cells = _cells(line)
+    values = _grey_values(cells[names.index("pixels")]) if len(cells) == len(names) else None
+    cut = names[-1] == "pixels" and not line.endswith(b"\n")
+    if values is None or cut:
+        what = "the row is damaged" if values is None else "the row ends within a number"
+        expected = f"{','.join(names)} with 2304 grey values from 0 to 255"
+        raise PainkitError(what, where=path, line=line_number, expected=expected)
+    if cells[names.index("Usage")].decode("ascii", "replace") != usage:
+        what = "Usage differs from that in fer2013new.csv: the files do not belong together"
+        raise PainkitError(what, where=path, line=line_number, expected=usage)
+    return values
 
 
 def _cells(line: bytes) -> list[bytes]:

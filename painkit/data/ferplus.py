@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from painkit.data.fer2013 import SIDE, find_table, read_pixels
 from painkit.data.summary import CohortSummary
 from painkit.data.tree import existing_folder
 from painkit.errors import PainkitError
-from painkit.files import cache_folder, write_atomically
+from painkit.files import cache_folder
+from painkit.kept import cached
 from painkit.simulation.marker import simulation_notes
 from painkit.vocabulary.classes import EMOTIONS, VOTES
 
@@ -199,21 +200,15 @@ def _pixels(path: Path, usage: NDArray[np.str_], cache: bool, progress: bool) ->
     key = content_digest(
         f"{path.resolve()} {status.st_size} {status.st_mtime_ns} {len(usage)}", ",".join(usage)
     )
-    kept = cache_folder() / "ferplus" / f"{key}.npy"
-    shape = (len(usage), SIDE, SIDE)
-    if cache:
-        try:
-            pixels = np.load(kept, mmap_mode="r", allow_pickle=False)
-            if pixels.shape == shape and pixels.dtype == np.uint8:
-                return np.asarray(pixels)
-        except (OSError, ValueError, EOFError):
-            pass  # None yet, or not whole: written anew below.
-    pixels = read_pixels(path, usage, progress)
-    if cache:
-        try:
-            with write_atomically(kept) as temporary:
-                np.save(temporary, pixels, allow_pickle=False)
-        except PainkitError as error:
-            # A full disk must not cost the user the images that were just read.
-            warnings.warn(f"the images could not be cached ({error})", stacklevel=2)
-    return pixels
+    build = partial(read_pixels, path, usage, progress)
+    if not cache:
+        return build()
+    return cached(cache_folder() / "ferplus", key, build=build, write=_keep_pixels, read=_kept_pixels)
+
+
+def _keep_pixels(pixels: NDArray[np.uint8], folder: Path) -> None:
+    np.save(folder / "pixels.npy", pixels, allow_pickle=False)
+
+
+def _kept_pixels(folder: Path) -> NDArray[np.uint8]:
+    return np.asarray(np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False))

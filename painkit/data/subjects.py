@@ -60,4 +60,4 @@ def read_subjects(path: Path, ids: Iterable[str]) -> tuple[pd.DataFrame, list[Fi
         for line, subject in enumerate(given["subject"], start=2)
         if subject not in known
     ]
-    return table[["subject"]].merge(given[["subject", *PERSONAL_VALUES]], on="subject", how="left"), findings
+    return table[["subject"]].merge(given[list(table)], on="subject", how="left"), findings

@@ -31,6 +31,7 @@ from painkit.errors import PainkitError
 from painkit.progress import reading
 from painkit.simulation.marker import simulation_notes
 from painkit.vocabulary.pain import pspi
+from painkit.workers import ending_together
 
 __all__ = ["read_unbc"]
 
@@ -267,7 +268,7 @@ def _reading_in_order(
         with warnings.catch_warnings():
             # Idle threads of the numerical libraries count as threads; they know how to be forked.
             warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
-            with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+            with ProcessPoolExecutor(jobs, get_context("fork"), **ending_together()) as pool:
                 yield pool.map(_read_inherited, keys, chunksize=4)
     finally:
         _inherited = None

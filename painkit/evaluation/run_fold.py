@@ -1,12 +1,11 @@
-"""One fold: fitted, predicted, written as one file, read again."""
+"""One fold: fitted, predicted, written to one folder, read again."""
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import platform
 import random
-import shutil
 import sys
 import threading
 import time
@@ -14,32 +13,30 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-from filelock import FileLock
 from sklearn.base import clone, is_classifier
 from threadpoolctl import threadpool_limits
 
-from painkit.errors import PainkitError
+from painkit.digests import read_sealed
+from painkit.errors import PainkitError, WriteError
 from painkit.evaluation.keys import seeded
 from painkit.evaluation.protocols import Fold
 from painkit.evaluation.samples import Samples
-from painkit.files import write_atomically
+from painkit.files import file_name, refusals_told, write_atomically
+from painkit.kept import kept, opened
 
-__all__ = ["Job", "do_fold", "is_done", "limited_threads", "model_folder", "read_fold", "read_record"]
+__all__ = ["Job", "do_fold", "limited_threads", "model_folder", "read_predictions", "read_record"]
 
-_RECORD = b"painkit"
+_PREDICTIONS, _RECORD, _MODEL = "predictions.parquet", "record.json", "model"
 
 # Seeds, numbers of threads and recorded warnings belong to the whole process, so its folds take turns.
 _TURN = threading.Lock()
@@ -52,90 +49,83 @@ class Job:
     estimator: Any
     samples: Samples
     folder: Path
+    key: str
     seed: int
     threads: int
     keep_models: bool
-    parent: int | None = None  # process whose death ends the workers; None where workers live on their own
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What a fold must hold to be done."""
+        return (_PREDICTIONS, _RECORD, *([_MODEL] if self.keep_models else []))
 
 
-def _file(folder: Path, fold: str) -> Path:
-    return folder / "folds" / f"{quote(fold, safe=' ')}.parquet"
+def _place(folder: Path, key: str, fold: str) -> tuple[Path, str]:
+    """Where a fold lies, and what its digests say it is."""
+    name = file_name(fold)
+    return folder / "folds" / name, f"{key}/{name}"
 
 
 def model_folder(folder: Path, fold: str) -> Path:
     """Where the fitted estimator of `fold` lies when models are kept."""
-    return folder / "models" / quote(fold, safe=" ")
+    return folder / "folds" / file_name(fold) / _MODEL
 
 
-def read_fold(folder: Path, fold: str) -> pd.DataFrame:
-    """Read the predictions of a finished fold."""
-    return pd.read_parquet(_file(folder, fold))
+def read_predictions(folder: Path, key: str, fold: str) -> pd.DataFrame:
+    """Read the predictions of a finished fold.
+
+    Raises
+    ------
+    PainkitError
+        When they are not there, or not as they were written.
+    """
+    place, sealed_as = _place(folder, key, fold)
+    return pd.read_parquet(io.BytesIO(read_sealed(place, _PREDICTIONS, sealed_as)))
 
 
-def read_record(folder: Path, fold: str) -> dict[str, Any] | None:
-    """Read what a finished fold says about itself; None when it is not done or its file is damaged."""
-    try:
-        # It stands at the end of the file, as Parquet's footer: a file cut short has none.
-        return dict(json.loads(pq.read_schema(_file(folder, fold)).metadata[_RECORD]))
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+def read_record(job: Job, fold: str) -> dict[str, Any] | None:
+    """Read what a finished fold says about itself; None when it is to be done, or done again.
+
+    Warns
+    -----
+    UserWarning
+        When a file of the fold is damaged.
+    """
+    place, sealed_as = _place(job.folder, job.key, fold)
+    if opened(place.parent, place.name, of=job.key, needs=job.needs) is None:
         return None
-
-
-def is_done(job: Job, fold: str) -> bool:
-    """Whether the file of `fold` is whole, and its model there if models are kept."""
-    kept = not job.keep_models or model_folder(job.folder, fold).is_dir()
-    return kept and read_record(job.folder, fold) is not None
+    return dict(json.loads(read_sealed(place, _RECORD, sealed_as)))
 
 
 def do_fold(job: Job, fold: Fold) -> str | None:
-    """Fit and predict one fold and write its file, unless another process has done so.
+    """Fit and predict one fold and write its folder, unless another process has done so.
 
     Returns
     -------
     str or None
-        None when the fold's file is there, else what went wrong; the traceback is in ``errors/<fold>.txt``.
+        None when the fold is done, else what went wrong; the traceback is in ``errors/<fold>.txt``.
     """
-    if job.parent is not None and job.parent != os.getpid():
-        _end_with(job.parent)
-    file = _file(job.folder, fold.name)
-    error_file = job.folder / "errors" / f"{file.stem}.txt"
-    lock = job.folder / "locks" / f"{file.stem}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    # The system frees this lock when its holder dies, however it dies. Another run of the same key waits here
-    # for the fold and then reads it.
-    with FileLock(lock):
-        if is_done(job, fold.name):
-            return None
-        # What a killed run left half written; safe under the lock (eight characters: see tempfile.mkstemp).
-        for left in file.parent.glob(f".{file.stem}-????????.parquet"):
-            left.unlink(missing_ok=True)
-        try:
-            with _TURN:
-                predictions, record, fitted = _fit_and_predict(job, fold)
-            if job.keep_models:
-                _save_model(fitted, model_folder(job.folder, fold.name))
-            table = pa.Table.from_pandas(predictions, preserve_index=False)
-            metadata = {**(table.schema.metadata or {}), _RECORD: json.dumps(record).encode()}
-            with write_atomically(file) as path:
-                pq.write_table(table.replace_schema_metadata(metadata), path)
-        except Exception as error:  # one fold must not take the others down
-            with write_atomically(error_file) as path:
-                path.write_text(traceback.format_exc(), encoding="utf-8")
-            return str(error) if isinstance(error, PainkitError) else f"{type(error).__name__}: {error}"
-        error_file.unlink(missing_ok=True)
+    name = file_name(fold.name)
+    error_file = job.folder / "errors" / f"{name}.txt"
+    try:
+        # Another run of the same key waits for the fold and then reads it.
+        kept(job.folder / "folds", name, partial(_make, job, fold), of=job.key, needs=job.needs)
+    except Exception as error:  # one fold must not take the others down
+        with suppress(WriteError), write_atomically(error_file) as path:
+            path.write_text(traceback.format_exc(), encoding="utf-8")
+        return str(error) if isinstance(error, PainkitError) else f"{type(error).__name__}: {error}"
+    error_file.unlink(missing_ok=True)
     return None
 
 
-@cache
-def _end_with(parent: int) -> None:
-    """End this worker soon after its parent is gone; left to themselves, workers of a killed parent stay."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+def _make(job: Job, fold: Fold, folder: Path) -> None:
+    with _TURN:
+        predictions, record, fitted = _fit_and_predict(job, fold)
+    if job.keep_models:
+        _save_model(fitted, folder / _MODEL)
+    with refusals_told(folder):
+        predictions.to_parquet(folder / _PREDICTIONS, index=False)
+        (folder / _RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def _fit_and_predict(job: Job, fold: Fold) -> tuple[pd.DataFrame, dict[str, Any], Any]:
@@ -210,13 +200,9 @@ def _save_model(estimator: Any, folder: Path) -> None:
         raise PainkitError(
             f"{type(estimator).__name__} cannot be saved", expected="an estimator with save(folder)"
         )
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    estimator.save(partial)
-    # Only a fold that is not done gets here, so that a folder in the way is of a killed run.
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with refusals_told(folder):
+        folder.mkdir()
+    estimator.save(folder)
 
 
 @contextmanager

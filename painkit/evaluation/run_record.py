@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
+from painkit.digests import sign, signed
+from painkit.errors import PainkitError
 from painkit.evaluation.keys import machine
 from painkit.evaluation.protocols import Fold, Protocol
-from painkit.evaluation.run_fold import read_record
 from painkit.evaluation.samples import Samples
 from painkit.files import write_atomically
 
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort
 
-__all__ = ["Report", "about"]
+__all__ = ["Report", "about", "read_report"]
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml's is ten times as fast
 
 
@@ -78,9 +80,11 @@ class Report:
     folds: Sequence[Fold]
     about: dict[str, Any]
 
-    def write(self, status: str, failed: dict[str, str] | None = None) -> dict[str, Any]:
+    def write(
+        self, status: str, records: Mapping[str, dict[str, Any]], failed: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """Write the file anew from the records of the folds that are done, and return what it holds."""
-        done = [r for fold in self.folds if (r := read_record(self.folder, fold.name)) is not None]
+        done = [records[fold.name] for fold in self.folds if fold.name in records]
         raised: dict[str, dict[str, int]] = {}
         for record in done:
             for warning, count in record["warnings"].items():
@@ -90,11 +94,33 @@ class Report:
             "status": status,
             "folds_done": f"{len(done)} of {len(self.folds)}",
             "seconds_over_folds": round(sum(record["seconds"] for record in done), 3),
-            "failed": failed or {},
+            "failed": dict(failed or {}),
             "warnings": raised,
             "folds": [{k: v for k, v in record.items() if k != "warnings"} for record in done],
         }
         with write_atomically(self.folder / "run.yaml") as path:
             text = yaml.dump(info, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-            path.write_text(text, encoding="utf-8")
+            path.write_text(sign(text), encoding="utf-8")
         return info
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """Read the ``run.yaml`` of a run.
+
+    Raises
+    ------
+    PainkitError
+        When there is none, or it is not as it was written.
+    """
+    path = folder / "run.yaml"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PainkitError(
+            "no run can be read here", where=folder, expected="a folder with a run.yaml"
+        ) from error
+    if not signed(content):
+        raise PainkitError(
+            "is damaged, or was changed since it was written", where=path, expected="the same run again"
+        )
+    return dict(yaml.load(content, _Loader))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import joblib
 import pandas as pd
-import yaml
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from painkit.errors import PainkitError
 from painkit.evaluation.keys import data_digest, describe, digest, precision_of, settled, versions
 from painkit.evaluation.protocols import Fold, Protocol
-from painkit.evaluation.run_fold import Job, do_fold, is_done, model_folder, read_fold, read_record
-from painkit.evaluation.run_record import Report, about
+from painkit.evaluation.run_fold import Job, do_fold, model_folder, read_predictions, read_record
+from painkit.evaluation.run_record import Report, about, read_report
 from painkit.evaluation.samples import samples
 from painkit.progress import tqdm
+from painkit.workers import ending_together
 
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort
@@ -156,23 +155,17 @@ def run(
         "versions": versions(),
     }
     key = digest(content)
-    short = re.sub(r"[^\w.]+", "-", f"{type(estimator).__name__}-{'-'.join(found.targets)}-{protocol.name}")
-    folder = Path(out).absolute() / f"{short}-{key[:12]}"
-    on_dask = scheduler is not None or backend == "dask"
-    job = Job(
-        settled(estimator),
-        found,
-        folder,
-        seed,
-        threads,
-        keep_models,
-        parent=os.getpid() if backend == "loky" and not on_dask else None,
+    short = re.sub(
+        r"[^A-Za-z0-9_.]+", "-", "-".join((type(estimator).__name__, *found.targets, protocol.name))
     )
+    folder = Path(out).absolute() / f"{short[:100]}-{key[:12]}"
+    job = Job(settled(estimator), found, folder, key, seed, threads, keep_models)
     report = Report(folder, folds, about(estimator, cohort, found, protocol, folds, key, content))
     failed: dict[str, str] = {}
-    todo = [fold for fold in folds if not is_done(job, fold.name)]
+    records = {fold.name: record for fold in folds if (record := read_record(job, fold.name)) is not None}
+    todo = [fold for fold in folds if fold.name not in records]
     if todo:
-        report.write("running")
+        report.write("running", records)
     with (
         _progress(
             len(folds), len(folds) - len(todo), f"{type(estimator).__name__}, {protocol.name}", progress
@@ -183,18 +176,20 @@ def run(
             bar.update()
             if problem is not None:
                 failed[name] = problem
-            elif not is_done(job, name):
+            elif (record := read_record(job, name)) is None:
                 raise PainkitError(
                     f"fold {name} was done elsewhere", where=folder, expected="a folder all workers see"
                 )
-            report.write("running", failed)
-    info = report.write("failed" if failed else "complete", failed)
+            else:
+                records[name] = record
+            report.write("running", records, failed)
+    info = report.write("failed" if failed else "complete", records, failed)
     if failed:
         told = "; ".join(f"fold {name}: {problem}" for name, problem in failed.items())
         raise PainkitError(
             f"{len(failed)} of {len(folds)} folds failed, the others are kept. {told}", where=folder
         )
-    return Run(folder, _collect(folder, [fold.name for fold in folds]), info)
+    return Run(folder, _collect(folder, info), info)
 
 
 def open_run(folder: str | Path) -> Run:
@@ -206,33 +201,21 @@ def open_run(folder: str | Path) -> Run:
         When the folder holds no run, or one that is not complete.
     """
     folder = Path(folder).absolute()
-    try:
-        info = yaml.safe_load((folder / "run.yaml").read_text(encoding="utf-8"))
-        status, names = info["status"], [fold["fold"] for fold in info["folds"]]
-        if not all(isinstance(text, str) for text in (status, *names)):
-            raise TypeError("a name is no text")
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError) as error:
+    info = read_report(folder)
+    if info["status"] != "complete":
         raise PainkitError(
-            "no run can be read here", where=folder, expected="a folder with a run.yaml"
-        ) from error
-    if status != "complete":
-        raise PainkitError(
-            f"this run is {status}", where=folder, expected="a complete one: run it again to go on"
+            f"this run is {info['status']}", where=folder, expected="a complete one: run it again to go on"
         )
-    return Run(folder, _collect(folder, names), info)
+    return Run(folder, _collect(folder, info), info)
 
 
 def _named(job: Job, fold: Fold) -> tuple[str, str | None]:
     return fold.name, do_fold(job, fold)
 
 
-def _collect(folder: Path, names: Sequence[str]) -> pd.DataFrame:
-    gone = [name for name in names if read_record(folder, name) is None]
-    if gone:
-        raise PainkitError(
-            f"the file of fold {', '.join(gone)} is gone or damaged", where=folder, expected="run it again"
-        )
-    table = pd.concat([read_fold(folder, name) for name in names], ignore_index=True)
+def _collect(folder: Path, info: dict[str, Any]) -> pd.DataFrame:
+    parts = [read_predictions(folder, info["key"], fold["fold"]) for fold in info["folds"]]
+    table = pd.concat(parts, ignore_index=True)
     # A class that a fold's training never showed has no score there: the model gives it no chance.
     scores = sorted((c for c in map(str, table) if re.fullmatch(r"p_\d+", c)), key=lambda c: int(c[2:]))
     table[scores] = table[scores].fillna(0.0)
@@ -249,7 +232,8 @@ def _progress(total: int, done: int, what: str, shown: bool | Literal["inner"]) 
 @contextmanager
 def _parallel(job: Job, jobs: int, backend: str, scheduler: str | None) -> Iterator[Any]:
     if scheduler is None and backend != "dask":
-        with joblib.parallel_config(backend, n_jobs=jobs), warnings.catch_warnings():
+        together = ending_together() if backend in ("loky", "multiprocessing") else {}
+        with joblib.parallel_config(backend, n_jobs=jobs, **together), warnings.catch_warnings():
             # loky replaces a worker that has grown by 100 MB, which importing torch does, and says so.
             warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             try:

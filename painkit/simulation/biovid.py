@@ -66,28 +66,29 @@ def biovid_tasks(root: Path, size: Size, seed: int) -> list[Task]:
     folder = root / "biovid"
     samples, posed = biovid_tables(size, seed)
     number = {name: i - 1 for name, i in zip(samples["subject_name"], samples["subject_id"], strict=True)}
-    tasks: list[Task] = [partial(_tables, folder, samples, posed)]
-    for row in samples.to_dict("records"):
-        path = folder / "video" / row["subject_name"] / f"{row['sample_name']}.mp4"
-        tasks.append(
-            partial(
-                _clip, path, seed, row["subject_id"] - 1, row["sample_id"], row["class_name"], size.clip_step
-            )
+    clips = [
+        (
+            folder / "video" / row["subject_name"] / f"{row['sample_name']}.mp4",
+            row["subject_name"],
+            row["class_name"],
         )
-    for i, row in enumerate(posed.to_dict("records")):
-        path = folder / row["path"]
-        tasks.append(
-            partial(
-                _clip, path, seed, number[row["subject"]], len(samples) + 1 + i, row["class"], size.clip_step
-            )
-        )
-    return tasks
+        for row in samples.to_dict("records")
+    ]
+    clips += [(folder / row["path"], row["subject"], row["class"]) for row in posed.to_dict("records")]
+    tables = folder / "starting_point" / "samples.csv", folder / "videos.csv"
+    return [
+        Task(partial(_tables, *tables, samples, posed), dict.fromkeys(tables)),
+        *(
+            Task(partial(_clip, path, seed, number[subject], i + 1, label, size.clip_step), {path: None})
+            for i, (path, subject, label) in enumerate(clips)
+        ),
+    ]
 
 
-def _tables(folder: Path, samples: pd.DataFrame, posed: pd.DataFrame) -> None:
-    with write_atomically(folder / "starting_point" / "samples.csv") as path:
+def _tables(of_samples: Path, of_posed: Path, samples: pd.DataFrame, posed: pd.DataFrame) -> None:
+    with write_atomically(of_samples) as path:
         samples.to_csv(path, sep="\t", index=False)
-    with write_atomically(folder / "videos.csv") as path:
+    with write_atomically(of_posed) as path:
         posed.to_csv(path, index=False)
 
 
@@ -102,8 +103,6 @@ def _subject(seed: int, number: int) -> tuple[str, Person]:
 
 
 def _clip(path: Path, seed: int, number: int, sample: int, label: str, step: int) -> None:
-    if path.is_file():
-        return
     person = _subject(seed, number)[1]
     rng = stream(seed, 23, sample)
     style = draw_style(stream(seed, 24, number))
@@ -129,10 +128,10 @@ def _clip(path: Path, seed: int, number: int, sample: int, label: str, step: int
 
 def _encode(path: Path, frames: list[NDArray[np.uint8]], rate: Fraction) -> None:
     with write_atomically(path) as temporary, av.open(str(temporary), "w") as container:
-        # One thread: the bytes must not depend on the machine's number of cores.
-        video = container.add_stream(
-            "libx264", rate=rate, options={"crf": "18", "threads": "1", "preset": "veryfast"}
-        )
+        # The same bytes everywhere: one thread whatever the number of cores, and x264's code for any
+        # processor, which does not read memory that nobody has set as its quick macroblock tree does.
+        options = {"crf": "18", "preset": "veryfast", "threads": "1", "x264-params": "cpu-independent=1"}
+        video = container.add_stream("libx264", rate=rate, options=options)
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
         for frame in frames:

@@ -33,13 +33,11 @@ FACES_EACH: Final = 16
 
 def ferplus_tasks(root: Path, size: Size, seed: int) -> list[Task]:
     """Work that writes ``ferplus/fer2013.csv`` and ``ferplus/fer2013new.csv``."""
-    return [partial(_write, root / "ferplus", size.faces, seed)]
+    files = root / "ferplus" / "fer2013.csv", root / "ferplus" / "fer2013new.csv"
+    return [Task(partial(_write, *files, size.faces, seed), dict.fromkeys(files))]
 
 
-def _write(folder: Path, count: int, seed: int) -> None:
-    labels, votes = folder / "fer2013.csv", folder / "fer2013new.csv"
-    if votes.is_file():  # written last
-        return
+def _write(labels: Path, votes: Path, count: int, seed: int) -> None:
     old = ["emotion,pixels,Usage"]
     new = ["Usage,Image name," + ",".join(VOTES)]
     named = 0

@@ -12,7 +12,7 @@ from painkit.simulation.causes import stream
 from painkit.simulation.dynamics import draw_pose
 from painkit.simulation.portraits import MIXTURES, face_crop, units
 from painkit.simulation.profiles import Size
-from painkit.simulation.writer import Task, fill_folder, write_png
+from painkit.simulation.writer import Task, folder_task, write_png
 
 __all__ = ["identity_tasks"]
 
@@ -21,7 +21,7 @@ def identity_tasks(root: Path, size: Size, seed: int) -> list[Task]:
     """Work that writes ``identities/id0001/001.png``, ...: 112x96 crops in random pose and expression."""
     folders = [root / "identities" / f"id{i + 1:04d}" for i in range(size.identities)]
     return [
-        partial(fill_folder, folder, partial(_pictures, seed=seed, number=i, count=size.pictures))
+        folder_task(folder, partial(_pictures, seed=seed, number=i, count=size.pictures), size.pictures)
         for i, folder in enumerate(folders)
     ]
 

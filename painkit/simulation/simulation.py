@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import astuple
-from functools import partial
 from pathlib import Path
 
 import joblib
@@ -26,7 +24,8 @@ from painkit.simulation.labels import Labels, simulate_labels
 from painkit.simulation.marker import BEGUN, MARKER
 from painkit.simulation.profiles import PROFILES, Settings
 from painkit.simulation.truth import region_tasks, write_truth
-from painkit.simulation.writer import Sequence, Task, write_sequence
+from painkit.simulation.writer import Sequence, Task, discard, sequence_task
+from painkit.workers import ending_together
 
 __all__ = ["simulate"]
 
@@ -91,13 +90,14 @@ def _complete(root: Path, settings: Settings, jobs: int, progress: bool) -> None
     if images != "none":
         for make in (ferplus_tasks, biovid_tasks, identity_tasks):
             tasks += make(root, PROFILES[profile], seed)
-    tasks += [partial(write_sequence, root, sequence) for sequence in _sequences(labels, seed)]
+    tasks += [sequence_task(root, sequence) for sequence in _sequences(labels, seed)]
     tasks += region_tasks(root, labels, seed)
     _run(tasks, jobs, progress)
     write_truth(root, labels, seed, shortcut)
     subjects = labels.latents.subjects[["subject", "gender", "age", "complexion"]]
     with write_atomically(root / "subjects.csv") as path:
         subjects.to_csv(path, index=False)
+    _sweep(root)
     with write_atomically(root / MARKER) as path:
         path.write_text(json.dumps(settings.marker(), indent=1) + "\n", "utf-8")
     (root / BEGUN).unlink(missing_ok=True)
@@ -119,17 +119,19 @@ def _begin(root: Path, settings: Settings) -> bool:
                 )
             if name == MARKER:
                 return False
-            for left in [*root.glob("**/.*-*")]:
-                if left.is_dir():
-                    shutil.rmtree(left, ignore_errors=True)
-                else:
-                    left.unlink(missing_ok=True)
+            _sweep(root)
             return True
     if root.is_dir() and any(root.iterdir()):
         raise PainkitError("is not empty and no simulation", where=root, expected="a new or empty folder")
     with write_atomically(root / BEGUN) as path:
         path.write_text(json.dumps(settings.marker()), "utf-8")
     return True
+
+
+def _sweep(root: Path) -> None:
+    """Clear away what was left half-written; nobody else works here but workers of a killed run, if any."""
+    for left in [*root.glob("**/.*-*")]:
+        discard(left)
 
 
 def _sequences(labels: Labels, seed: int) -> Iterator[Sequence]:
@@ -153,11 +155,15 @@ def _sequences(labels: Labels, seed: int) -> Iterator[Sequence]:
 
 
 def _run(tasks: list[Task], jobs: int, progress: bool) -> None:
-    if jobs == 1:
-        done: Iterator[None] = (task() for task in tasks)
-    else:
-        done = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
-            joblib.delayed(task)() for task in tasks
-        )
-    for _ in tqdm(done, total=len(tasks), desc="simulating", unit="part", disable=not progress):
-        pass
+    """Do what is not done, then count; what is missing, by whatever accident, is made once more."""
+    for _ in range(2):
+        todo = [task for task in tasks if not task.is_done()]
+        if not todo:
+            return
+        with joblib.parallel_config("loky", n_jobs=jobs, **ending_together()):
+            done = joblib.Parallel(return_as="generator_unordered")(joblib.delayed(task)() for task in todo)
+            for _ in tqdm(done, total=len(todo), desc="simulating", unit="part", disable=not progress):
+                pass
+    for task in tasks:
+        if not task.is_done():
+            raise PainkitError("files are missing again after they were written", where=min(task.holds))

@@ -18,7 +18,7 @@ from painkit.simulation.anatomy import MEAN_FACE, NEUTRAL_POSE, Person, project
 from painkit.simulation.dynamics import person_of
 from painkit.simulation.labels import Labels
 from painkit.simulation.regions import SHORTCUT_REGION, region_mask
-from painkit.simulation.writer import Task, fill_folder, write_png
+from painkit.simulation.writer import Task, folder_task, write_png
 from painkit.vocabulary.action_units import AUS
 
 __all__ = ["frame_truth", "landmark_truth", "region_tasks", "write_truth"]
@@ -140,7 +140,7 @@ def region_tasks(root: Path, labels: Labels, seed: int) -> list[Task]:
     folder = root / "truth" / "regions"
     people = {s: person_of(labels.latents, seed, i) for i, s in enumerate(labels.latents.subjects["subject"])}
     return [
-        partial(fill_folder, folder / name, partial(_regions, person=person))
+        folder_task(folder / name, partial(_regions, person=person), 2 * len(AUS))
         for name, person in ({"mean": None} | people).items()
     ]
 

@@ -1,15 +1,18 @@
 """Write the files of one sequence in the archive's own layout and number format.
 
 A folder is filled beside its place under a name that starts with a dot, then renamed, so a killed run leaves
-whole folders only and goes on with those that are missing.
+whole folders only and goes on with those that are missing. Folders are counted all the same before a tree is
+called complete.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -17,16 +20,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
-from painkit.files import write_atomically
+from painkit.files import umask, write_atomically
 from painkit.simulation.action_units import landmarks
 from painkit.simulation.anatomy import Person
 from painkit.simulation.dynamics import CODED, Signals, tracked_landmarks
 from painkit.simulation.render import render
 
-__all__ = ["Sequence", "Task", "fill_folder", "write_png", "write_sequence"]
+__all__ = ["Sequence", "Task", "discard", "fill_folder", "folder_task", "sequence_task", "write_png"]
 
-Task = Callable[[], None]
-"""A part of the work; does nothing when its files are there."""
+
+@dataclass(frozen=True)
+class Task:
+    """A part of the work.
+
+    Parameters
+    ----------
+    make : callable
+        Writes the files that are not there.
+    holds : mapping
+        What is there when it is done: folders and how many files each holds, or files (None).
+    """
+
+    make: Callable[[], None]
+    holds: Mapping[Path, int | None]
+
+    def __call__(self) -> None:
+        """Do it."""
+        self.make()
+
+    def is_done(self) -> bool:
+        """Count."""
+        return all(_is_whole(path, count) for path, count in self.holds.items())
+
+
+def _is_whole(path: Path, count: int | None) -> bool:
+    if count is None:
+        return path.is_file()
+    try:
+        with os.scandir(path) as entries:
+            return sum(not entry.name.startswith(".") for entry in entries) == count
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 @dataclass(frozen=True)
@@ -63,26 +97,47 @@ class Sequence:
     marked: NDArray[np.bool_]
 
 
-def fill_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Make `folder` whole or not at all; leave it alone if it is there.
+def discard(path: Path) -> None:
+    """Remove a file or folder at once: a process that still fills it finds its place gone, not emptied."""
+    away = Path(tempfile.mkdtemp(prefix=".gone-", dir=path.parent))
+    try:
+        path.rename(away / "it")
+    except FileNotFoundError:
+        pass  # that process has just finished it, or given up
+    finally:
+        shutil.rmtree(away, ignore_errors=True)
+
+
+def folder_task(folder: Path, fill: Callable[[Path], None], count: int) -> Task:
+    """Work that fills one folder."""
+    return Task(partial(fill_folder, folder, fill, count), {folder: count})
+
+
+def fill_folder(folder: Path, fill: Callable[[Path], None], count: int) -> None:
+    """Make a folder of `count` files, whole or not at all; leave it alone if it is there.
 
     Raises
     ------
     PainkitError
         When the system refuses to write, naming the folder.
     """
-    if folder.is_dir():
+    if _is_whole(folder, count):
         return
-    partial = folder.with_name(f".{folder.name}-{os.getpid()}")
+    part: Path | None = None
     try:
-        partial.mkdir(parents=True)
-        fill(partial)
-        partial.replace(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        part.chmod(0o777 & ~umask())
+        fill(part)
+        if folder.is_dir():
+            discard(folder)
+        part.rename(folder)
     except OSError as error:
-        if not folder.is_dir():  # else another process was first, with the same bytes
+        if not _is_whole(folder, count):  # else another process was first, with the same bytes
             raise PainkitError(f"could not be written: {error.strerror or error}", where=folder) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def write_png(path: Path, image: NDArray[np.uint8]) -> None:
@@ -94,19 +149,29 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
     path.write_bytes(data.tobytes())
 
 
-def write_sequence(root: Path, sequence: Sequence) -> None:
-    """Write landmarks, frame labels, sequence labels and images of one sequence below `root`.
+def sequence_task(root: Path, sequence: Sequence) -> Task:
+    """Work that writes landmarks, frame labels, sequence labels and images of one sequence below `root`."""
+    folders = {folder: count for folder, _, count in _folders(root, sequence)}
+    return Task(
+        partial(_write_sequence, root, sequence), folders | dict.fromkeys(_label_files(root, sequence))
+    )
 
-    Parameters
-    ----------
-    root : Path
-    sequence : Sequence
 
-    Raises
-    ------
-    PainkitError
-        When the system refuses to write.
-    """
+def _write_sequence(root: Path, sequence: Sequence) -> None:
+    for folder, fill, count in _folders(root, sequence):
+        fill_folder(folder, fill, count)
+    for file, value in _label_files(root, sequence).items():
+        with write_atomically(file) as path:
+            _write(os.fspath(path), f"   {value:.7e}\n")
+
+
+def _label_files(root: Path, sequence: Sequence) -> dict[Path, float]:
+    within = f"{sequence.subject}/{sequence.name}.txt"
+    return {root / "Sequence_Labels" / kind / within: value for kind, value in sequence.labels.items()}
+
+
+def _folders(root: Path, sequence: Sequence) -> list[tuple[Path, Callable[[Path], None], int]]:
+    """The folders of a sequence, what fills each, and how many files it then holds."""
     name, signals = sequence.name, sequence.signals
     within = f"{sequence.subject}/{name}"
     number = [f"{name}{i:03d}" for i in range(1, len(sequence.pspi) + 1)]
@@ -138,14 +203,14 @@ def write_sequence(root: Path, sequence: Sequence) -> None:
             )
             write_png(folder / f"{number[i]}.png", image * np.uint8(not signals.black[i]))
 
-    fill_folder(root / "Frame_Labels" / "PSPI" / within, frame_pspi)
-    fill_folder(root / "Frame_Labels" / "FACS" / within, frame_facs)
-    fill_folder(root / "AAM_landmarks" / within, frame_landmarks)
-    if sequence.pictured.any():
-        fill_folder(root / "Images" / within, frame_images)
-    for kind, value in sequence.labels.items():
-        with write_atomically(root / "Sequence_Labels" / kind / f"{within}.txt") as path:
-            _write(os.fspath(path), f"   {value:.7e}\n")
+    frames, pictures = len(sequence.pspi), int(sequence.pictured.sum())
+    folders: list[tuple[Path, Callable[[Path], None], int]] = [
+        (root / "Frame_Labels" / "PSPI" / within, frame_pspi, frames),
+        (root / "Frame_Labels" / "FACS" / within, frame_facs, frames),
+        (root / "AAM_landmarks" / within, frame_landmarks, int(signals.tracked.sum())),
+        (root / "Images" / within, frame_images, pictures),
+    ]
+    return folders if pictures else folders[:-1]
 
 
 def _write(path: str, text: str) -> None:

@@ -88,7 +88,9 @@ def test_cached_images_are_reread_when_the_file_changes_or_the_cache_is_cut(tmp_
     load("ferplus", tmp_path)
     (kept,) = private_cache.rglob("*.npy")
     kept.write_bytes(kept.read_bytes()[:5000])
-    np.testing.assert_array_equal(load("ferplus", tmp_path).images(0), pixels[0])
+    with pytest.warns(UserWarning, match=r"pixels\.npy: is damaged"):
+        images = load("ferplus", tmp_path)
+    np.testing.assert_array_equal(images.images(0), pixels[0])
     path = tmp_path / "fer2013.csv"
     text = path.read_text().replace(f"0,{pixels[0, 0, 0]} ", "0,7 ", 1)
     path.write_text(text)
@@ -99,7 +101,7 @@ def test_cached_images_are_reread_when_the_file_changes_or_the_cache_is_cut(tmp_
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path, private_cache):
     pixels, _ = write(tmp_path)
     (private_cache / "ferplus").write_text("a file is in the way")
-    with pytest.warns(UserWarning, match="the images could not be cached"):
+    with pytest.warns(UserWarning, match="the cache .*could not be written"):
         images = load("ferplus", tmp_path)
     np.testing.assert_array_equal(images.images(0), pixels[0])
 

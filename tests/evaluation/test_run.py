@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -232,16 +233,19 @@ def test_finished_folds_are_read_not_done(
 ) -> None:
     monkeypatch.setenv("TRACE", str(tmp_path / "trace.txt"))
     first = go(Tracing(), cohort, tmp_path)
-    files = sorted((first.folder / "folds").glob("*.parquet"))
-    # One file lost, one cut short by a full disk, one left half written by a killed process.
-    files[0].unlink()
-    files[1].write_bytes(files[1].read_bytes()[:100])
-    stray = files[0].with_name(f".{files[0].stem}-abcd1234.parquet")
-    stray.write_bytes(b"half")
-    again = go(Tracing(), cohort, tmp_path)
+    folds = sorted((first.folder / "folds").glob("[!.]*"))
+    # One fold lost, one with a file cut short, leftovers of a killed process.
+    shutil.rmtree(folds[0])
+    cut = folds[1] / "predictions.parquet"
+    cut.write_bytes(cut.read_bytes()[:100])
+    strays = [folds[0].with_name(f".{folds[0].name}.new"), first.folder / ".run-abcd1234.yaml"]
+    strays[0].mkdir()
+    strays[1].write_bytes(b"half")
+    with pytest.warns(UserWarning, match=f"{folds[1].name}/predictions.parquet: is damaged"):
+        again = go(Tracing(), cohort, tmp_path)
     lines = (tmp_path / "trace.txt").read_text().splitlines()
-    assert lines[10:] == [f"{word} {file.stem}" for file in files[:2] for word in ("start", "end")]
-    assert not stray.exists()
+    assert lines[10:] == [f"{word} {fold.name}" for fold in folds[:2] for word in ("start", "end")]
+    assert not any(stray.exists() for stray in strays)
     pd.testing.assert_frame_equal(again.predictions, first.predictions, check_exact=True)
     pd.testing.assert_frame_equal(open_run(first.folder).predictions, first.predictions, check_exact=True)
 
@@ -255,7 +259,7 @@ def test_a_failing_fold_is_named_and_the_others_are_kept(
     ) as raised:
         go(Fussy(), cohort, tmp_path)
     folder = Path(str(raised.value.where))
-    assert len(list((folder / "folds").glob("*.parquet"))) == 4
+    assert len(list((folder / "folds").glob("[!.]*"))) == 4
     assert "I need 002" in (folder / "errors" / "002-ab002.txt").read_text()
     assert yaml.safe_load((folder / "run.yaml").read_text())["status"] == "failed"
     with pytest.raises(PainkitError, match="this run is failed"):

@@ -43,7 +43,7 @@ def end(process: Process) -> int | None:
 
 
 def fold_files(out: Path) -> dict[str, int]:
-    return {path.stem: path.stat().st_mtime_ns for path in out.glob("*/folds/[!.]*.parquet")}
+    return {path.parent.name: path.stat().st_mtime_ns for path in out.glob("*/folds/[!.]*/record.json")}
 
 
 def begun(out: Path) -> Counter[str]:
@@ -113,7 +113,7 @@ def test_killed_while_a_model_is_half_saved(tmp_path: Path) -> None:
     assert end(start(out, 1, keep=True, **environ)) == -signal.SIGKILL
     assert fold_files(out) == {}
     assert end(start(out, 1, keep=True, **environ)) == 0
-    models = sorted(path.name for path in out.glob("*/models/*"))
+    models = sorted(path.parent.name for path in out.glob("*/folds/*/model"))
     assert models == [f"{i:03d}-ab{i:03d}" for i in range(1, 7)]
-    for model in out.glob("*/models/*"):
+    for model in out.glob("*/folds/*/model"):
         assert sorted(path.name for path in model.iterdir()) == ["first.txt", "second.txt"]

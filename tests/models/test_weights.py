@@ -12,7 +12,12 @@ from safetensors.torch import save_file
 
 from painkit.errors import PainkitError
 from painkit.models.nets.face_net import FaceBackbone, VerificationNet
-from painkit.models.nets.weights import load_face_weights, read_weights, save_face_weights
+from painkit.models.nets.weights import (
+    load_face_weights,
+    load_weights,
+    read_weights,
+    save_face_weights,
+)
 
 WIDTH = 1 / 32
 
@@ -107,3 +112,67 @@ def test_files_that_hold_no_weights_are_told(name: str, tmp_path: Path) -> None:
             read_weights(tmp_path / name)
     with pytest.raises(PainkitError, match="no such file"):
         read_weights(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize("entry", ["state_dict", "model_state_dict", None])
+@pytest.mark.parametrize("name", ["w.pth", "w.pth.tar"])
+def test_checkpoints_are_unwrapped(entry: str | None, name: str, tmp_path: Path) -> None:
+    named = {"module.conv.weight": torch.arange(6.0).reshape(2, 3)}
+    torch.save(named if entry is None else {entry: named, "epoch": 3, "lr": 0.1}, tmp_path / name)
+    found = read_weights(tmp_path / name)
+    assert list(found) == ["conv.weight"]
+    assert torch.equal(found["conv.weight"], named["module.conv.weight"])
+
+
+def test_what_lies_in_place_of_weights_is_told(tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 1234\n"
+    page = "\n<!DOCTYPE HTML><html><head><title>Virus scan warning</title></head></html>"
+    for name in ("w.pth", "w.safetensors", "w.npz"):
+        (tmp_path / name).write_text(pointer)
+        with pytest.raises(PainkitError, match=f"{name}: a Git LFS pointer, not the weights"):
+            read_weights(tmp_path / name)
+        (tmp_path / name).write_text(page)
+        with pytest.raises(PainkitError, match=f"{name}: a web page, not the weights"):
+            read_weights(tmp_path / name)
+
+
+def test_files_that_would_need_code_say_how_to_save_anew(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"w": torch.zeros(2)}, "best": np.float64(0.7)}, tmp_path / "w.pth")
+    with pytest.raises(PainkitError, match=r"never loaded.*save it anew: torch.save\("):
+        read_weights(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (torch.full((2, 3), torch.nan), r"weight holds NaN or infinity in 6 of 6 places"),
+        (torch.tensor([[0.0, torch.inf, 1.0], [0.0, 0.0, 1.0]]), r"weight holds NaN or infinity in 1 of 6"),
+        (torch.ones(2, 3, dtype=torch.int64), "weight holds int64"),
+        (torch.ones(2, 3, dtype=torch.bool), "weight holds bool"),
+        (torch.ones(2, 3, dtype=torch.complex64), "weight holds complex64"),
+        (torch.eye(3)[:2].to_sparse(), "weight is sparse"),
+        (torch.empty(2, 3, device="meta"), "weight has no values"),
+    ],
+)
+def test_weights_that_are_no_numbers_are_refused(tensor: torch.Tensor, message: str) -> None:
+    layer = torch.nn.Linear(3, 2)
+    before = layer.weight.clone()
+    with pytest.raises(PainkitError, match=f"file.pth: {message}.*finite real numbers"):
+        load_weights(layer, {"weight": tensor, "bias": torch.zeros(2)}, where="file.pth")
+    assert torch.equal(layer.weight, before)
+
+
+def test_counts_of_batch_norm_may_be_integers() -> None:
+    source, target = torch.nn.BatchNorm2d(2), torch.nn.BatchNorm2d(2)
+    source.num_batches_tracked += 7
+    load_weights(target, source.state_dict(), where="file.pth")
+    assert int(target.num_batches_tracked) == 7
+
+
+def test_files_of_real_downloads(shared: Path) -> None:
+    folder = shared / "cases" / "weights"
+    for name in ("checkpoint.pth.tar", "model_state_dict.pth"):
+        assert "conv.weight" in read_weights(folder / name)
+    for name, message in (("html.pth", "web page"), ("lfs_pointer.pth", "Git LFS pointer")):
+        with pytest.raises(PainkitError, match=message):
+            read_weights(folder / name)

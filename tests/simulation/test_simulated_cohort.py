@@ -37,7 +37,7 @@ from painkit.simulation.labels import simulate_labels
 from painkit.simulation.profiles import PROFILES, default_root
 from painkit.simulation.regions import SHORTCUT_REGION
 from painkit.simulation.simulation import _sequences, simulate
-from painkit.simulation.writer import fill_folder, write_sequence
+from painkit.simulation.writer import discard, fill_folder, sequence_task
 from painkit.vocabulary.action_units import AUS
 from painkit.vocabulary.pain import level_0_5
 
@@ -276,9 +276,9 @@ def test_what_the_system_refuses_is_told(tmp_path):
         simulate(tmp_path / "file" / "below", profile="smoke", images="none", progress=False)
     taken = tmp_path / "taken"
     with pytest.raises(PainkitError, match="file: could not be written"):
-        fill_folder(tmp_path / "file", lambda folder: None)
+        fill_folder(tmp_path / "file", lambda folder: None, 1)
     with pytest.raises(PainkitError, match="No space"):
-        fill_folder(taken / "new", _full_disk)
+        fill_folder(taken / "new", _full_disk, 1)
     assert not any(taken.iterdir())
 
 
@@ -314,7 +314,7 @@ def test_shortcut_is_seen_where_the_truth_says(tmp_path):
     for share in (0.0, 1.0):
         labels = simulate_labels("smoke", "thin", 0, share)
         sequence = next(_sequences(labels, 0))
-        write_sequence(tmp_path / str(share), sequence)
+        sequence_task(tmp_path / str(share), sequence)()
         folder = tmp_path / str(share) / "Images" / sequence.subject / sequence.name
         pictures.append([cv2.imread(str(p)).astype(int) for p in sorted(folder.iterdir())])
     above = sequence.pspi[sequence.pictured] > 0
@@ -431,3 +431,51 @@ def test_default_root_is_where_caches_are_kept(monkeypatch):
         for c in (0, 0.5)
     }
     assert len(roots) == 16
+
+
+def test_a_clip_has_the_same_bytes_whatever_lies_in_fresh_memory(tmp_path):
+    # glibc fills memory that it gives with this byte: an encoder that reads what it never wrote shows it.
+    code = (
+        "import sys, numpy as np\n"
+        "from fractions import Fraction\n"
+        "from pathlib import Path\n"
+        "from painkit.simulation.biovid import _encode\n"
+        "rng = np.random.default_rng(0)\n"
+        "start = np.cumsum(rng.normal(0, 1, (240, 320, 3)), axis=1) + 128\n"
+        "frames = [(np.roll(start, i, 1) + rng.normal(0, 2, start.shape)).clip(0, 255).astype(np.uint8)"
+        " for i in range(14)]\n"
+        "_encode(Path(sys.argv[1]), frames, Fraction(25, 3))\n"
+    )
+    for byte in (0, 1, 2, 77):
+        environ = os.environ | {"MALLOC_PERTURB_": str(byte)}
+        subprocess.run([sys.executable, "-c", code, tmp_path / f"{byte}.mp4"], env=environ, check=True)
+    assert len(set(digest(tmp_path).values())) == 1
+
+
+def test_a_tree_is_counted_and_what_is_missing_is_made_again(tmp_path, plain, monkeypatch):
+    def stop(*args: object) -> None:
+        raise InterruptedError
+
+    root = tmp_path / "tree"
+    with monkeypatch.context() as patch:
+        patch.setattr("painkit.simulation.simulation.write_truth", stop)
+        with pytest.raises(InterruptedError):
+            simulate(root, profile="smoke", images="none", progress=False)
+    next((root / "AAM_landmarks/042-ll042").glob("*/*")).unlink()
+    next((root / "Sequence_Labels/VAS/095-tv095").glob("*")).unlink()
+    shutil.rmtree(root / "truth/regions/mean")
+    simulate(root, profile="smoke", images="none", progress=False)
+    assert digest(root) == plain
+
+
+def test_a_worker_that_outlives_a_kill_cannot_pass_off_an_emptied_folder(tmp_path):
+    folder = tmp_path / "folder"
+
+    def swept_meanwhile(part: Path) -> None:
+        (part / "1").touch()
+        discard(part)
+        (part / "2").touch()
+
+    with pytest.raises(PainkitError, match="could not be written"):
+        fill_folder(folder, swept_meanwhile, 2)
+    assert list(tmp_path.iterdir()) == []

@@ -20,7 +20,14 @@ from torch import Tensor, nn
 from painkit.errors import PainkitError
 from painkit.models.persistence import read_tensors, write_tensors
 
-__all__ = ["WeightsFile", "load_face_weights", "load_weights", "read_weights", "save_face_weights"]
+__all__ = [
+    "WeightsFile",
+    "load_face_weights",
+    "load_weights",
+    "read_weights",
+    "refuse_stand_in",
+    "save_face_weights",
+]
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,34 @@ class WeightsFile:
         return fspath(self.path)
 
 
-def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
-    """Read named tensors from a ``.safetensors``, ``.npz`` or ``.pth``/``.pt`` file.
+# What torch raises on files that are cut, changed, or hold more than tensors.
+_DAMAGED = (
+    UnpicklingError, RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError,
+    OverflowError, AssertionError,
+)  # fmt: skip
 
-    A checkpoint's ``state_dict`` entry and ``module.`` prefixes are unwrapped; ``/`` in names becomes ``.``.
+
+def refuse_stand_in(file: Path) -> None:
+    """Raise `PainkitError` when a file is missing, or is what downloads leave in place of weights."""
+    if not file.is_file():
+        raise PainkitError("no such file of weights", where=file)
+    with file.open("rb") as opened:
+        start = opened.read(512).lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        raise PainkitError(
+            "a Git LFS pointer, not the weights", where=file, expected="the file of `git lfs pull`"
+        )
+    if start.startswith((b"<!doctype html", b"<html", b"<?xml")):
+        raise PainkitError(
+            "a web page, not the weights", where=file, expected="the file behind the download's confirmation"
+        )
+
+
+def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
+    """Read named tensors from a ``.safetensors``, ``.npz`` or ``.pth``/``.pt``/``.pth.tar`` file.
+
+    A checkpoint's ``state_dict`` or ``model_state_dict`` and ``module.`` prefixes are unwrapped; ``/`` in
+    names becomes ``.``.
 
     Raises
     ------
@@ -60,8 +91,7 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
         When the file is missing, of another kind, damaged, or would need code to be run.
     """
     file = Path(path)
-    if not file.is_file():
-        raise PainkitError("no such file of weights", where=file)
+    refuse_stand_in(file)
     tensors: Mapping[str, object]
     if file.suffix == ".safetensors":
         tensors = read_tensors(file)
@@ -71,22 +101,26 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
                 tensors = {name: torch.from_numpy(np.array(arrays[name])) for name in arrays.files}
         except (OSError, ValueError, TypeError, BadZipFile, EOFError) as error:
             raise PainkitError(f"not a readable npz file of plain arrays: {error}", where=file) from error
-    elif file.suffix in (".pth", ".pt"):
+    elif file.suffix in (".pth", ".pt", ".tar"):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # on odd files torch warns first and refuses then
                 tensors = torch.load(file, map_location="cpu", weights_only=True)
-        except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        except _DAMAGED as error:
             raise PainkitError(
-                "not a file of weights alone", where=file, expected="a state dict saved by torch.save"
+                "not a file of weights alone: damaged, or it holds other objects, which are never loaded",
+                where=file,
+                expected="a state dict; where you trust the file, save it anew: "
+                "torch.save(torch.load(file, weights_only=False)['state_dict'], new_file)",
             ) from error
-        if isinstance(tensors, dict) and isinstance(tensors.get("state_dict"), dict):
-            tensors = tensors["state_dict"]
+        for name in ("state_dict", "model_state_dict"):
+            if isinstance(tensors, dict) and isinstance(tensors.get(name), dict):
+                tensors = tensors[name]
     else:
         raise PainkitError(
             f"weights cannot be read from {file.suffix or 'a file without suffix'}",
             where=file,
-            expected=".safetensors, .npz, .pth or .pt",
+            expected=".safetensors, .npz, .pth, .pt or .pth.tar",
         )
     if not isinstance(tensors, dict) or not all(isinstance(v, Tensor) for v in tensors.values()):
         raise PainkitError("holds something other than named tensors", where=file)
@@ -100,6 +134,7 @@ def load_weights(
     where: str | PathLike[str],
     rename: Callable[[str], str] = str,
     ignore: Iterable[str] = (),
+    keep: Iterable[str] = (),
 ) -> None:
     """Copy tensors into a module, all or none.
 
@@ -113,15 +148,22 @@ def load_weights(
         Gives the name in the file of a name in the module.
     ignore : iterable of str
         Names in the file that start so may be left over.
+    keep : iterable of str
+        Names that start so are not loaded: the module keeps what it has there, say a new last layer.
 
     Raises
     ------
     PainkitError
-        Naming the layers that are missing, left over, or of another shape.
+        Naming the layers that are missing, left over, of another shape, or hold no finite real numbers.
     """
-    own = {rename(name): tensor for name, tensor in module.state_dict(keep_vars=True).items()}
+    kept = tuple(keep)
+    own = {
+        rename(name): tensor
+        for name, tensor in module.state_dict(keep_vars=True).items()
+        if not rename(name).startswith(kept)
+    }
     missing = sorted(own.keys() - tensors.keys())
-    unexpected = sorted(n for n in tensors.keys() - own.keys() if not n.startswith(tuple(ignore)))
+    unexpected = sorted(n for n in tensors.keys() - own.keys() if not n.startswith((*ignore, *kept)))
     shapes = [
         f"{name} is {tuple(tensors[name].shape)}, the net has {tuple(own[name].shape)}"
         for name in sorted(own.keys() & tensors.keys())
@@ -134,9 +176,22 @@ def load_weights(
     ]
     if parts:
         raise PainkitError(f"weights of another net; {'; '.join(parts)}", where=where)
+    for name, tensor in own.items():
+        problem = _problem(tensors[name], real=tensor.is_floating_point())
+        if problem:
+            raise PainkitError(f"{name} {problem}", where=where, expected="finite real numbers")
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(tensors[name])
+
+
+def _problem(tensor: Tensor, *, real: bool) -> str | None:
+    if tensor.layout != torch.strided or tensor.is_meta:
+        return "is sparse" if tensor.layout != torch.strided else "has no values"
+    if real and not tensor.is_floating_point():
+        return f"holds {str(tensor.dtype).removeprefix('torch.')}"
+    bad = int((~torch.isfinite(tensor)).sum()) if real else 0
+    return f"holds NaN or infinity in {bad:,} of {tensor.numel():,} places" if bad else None
 
 
 def _caffe_name(name: str) -> str:

@@ -1,0 +1,431 @@
+"""Relevance propagation against iNNvestigate's maps, the definitions, and what must be conserved."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from plain_lrp import Rule, alpha_beta_rule, epsilon_rule, flat_rule, plain_lrp, z_rule
+from torch import nn
+from torchvision.models import resnet18 as torchvision_resnet18
+from zennit.composites import LayerMapComposite
+from zennit.rules import Epsilon, Pass
+
+from painkit.attribution.lrp import PRESETS, Preset, lrp
+from painkit.attribution.lrp_rules import nonzero
+from painkit.errors import PainkitError
+from painkit.models.nets.face_net import PainNet, Residual, VerificationNet
+from painkit.models.nets.resnet18 import resnet18
+from painkit.models.nets.vgg_face import VGGFace
+
+GOLDEN = {
+    "z": PRESETS["LRPZ"],
+    "epsilon_1e-7": PRESETS["LRPEpsilon"],
+    "preset_a_flat": PRESETS["LRPPresetAFlat"],
+    "preset_b_flat": PRESETS["LRPPresetBFlat"],
+    "epsilon_1e-1": Preset(epsilon=0.1),
+    "preset_a": Preset(epsilon=0.1, alpha=1, beta=0),
+    "preset_b": Preset(epsilon=0.1, alpha=2, beta=1),
+}
+
+
+def conv(n_in: int, n_out: int) -> nn.Conv2d:
+    return nn.Conv2d(n_in, n_out, 3, padding=1)
+
+
+@pytest.mark.parametrize("which", ["max", "min"])
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-6), (torch.float32, 1e-3)])
+def test_maps_equal_innvestigates(shared: Path, dtype: torch.dtype, bound: float, which: str) -> None:
+    golden = np.load(shared / "golden" / "lrp_innvestigate.npz")
+    net = nn.Sequential(
+        OrderedDict(
+            conv1=conv(3, 16),
+            relu1=nn.ReLU(),
+            conv2=conv(16, 16),
+            relu2=nn.ReLU(),
+            pool1=nn.MaxPool2d(2),
+            conv3=conv(16, 24),
+            relu3=nn.ReLU(),
+            conv4=conv(24, 24),
+            relu4=nn.ReLU(),
+            pool2=nn.MaxPool2d(2),
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(1536, 48),
+            relu5=nn.ReLU(),
+            fc2=nn.Linear(48, 32),
+            relu6=nn.ReLU(),
+            out=nn.Linear(32, 3),
+        )
+    )
+    net.load_state_dict(
+        {k.removeprefix("weights/"): torch.from_numpy(golden[k]) for k in golden if k.startswith("weights/")}
+    )
+    x = torch.from_numpy(golden["inputs"]).to(dtype)
+    compared = 0
+    for name, preset in GOLDEN.items():
+        if f"relevance/{which}/{name}" not in golden:
+            continue
+        theirs = golden[f"relevance/{which}/{name}"].astype(np.float64)
+        ours = lrp(net.to(dtype), x, preset, golden[f"{which}_index"])
+        error = np.abs(ours.relevance - theirs).max(axis=(1, 2, 3)) / np.abs(theirs).max(axis=(1, 2, 3))
+        assert error.max() < bound, (name, error)
+        np.testing.assert_array_equal(ours.target, golden[f"{which}_index"])
+        compared += 1
+    assert compared == {"max": 7, "min": 4}[which]
+
+
+def other_net(seed: int, *, bias: float, prelu: bool = False) -> nn.Sequential:
+    """Strides, dilation, groups, other kernels, a layer without bias, large biases."""
+    torch.manual_seed(seed)
+    act = (lambda n: nn.PReLU(n, init=0.3)) if prelu else (lambda n: nn.ReLU())
+    net = nn.Sequential(
+        nn.Conv2d(3, 6, 5, stride=2, padding=2), act(6),
+        nn.Conv2d(6, 4, (3, 1), groups=2, bias=False), act(4),
+        nn.MaxPool2d(2), nn.Conv2d(4, 6, 2, padding=(1, 0), dilation=(2, 1)), act(6), nn.Flatten(),
+        nn.Linear(36, 7), act(7), nn.Linear(7, 4),
+    )  # fmt: skip
+    for layer in net:
+        if getattr(layer, "bias", None) is not None:
+            nn.init.normal_(layer.bias, std=bias)
+    return net.double()
+
+
+RULES: dict[str, tuple[Preset, dict[str, Rule | None]]] = {
+    "z": (Preset(), {"dense": z_rule, "convolution": z_rule, "first": None}),
+    "epsilon": (
+        Preset(epsilon=0.3),
+        {"dense": epsilon_rule(0.3), "convolution": epsilon_rule(0.3), "first": None},
+    ),
+    "a flat": (
+        PRESETS["LRPPresetAFlat"],
+        {"dense": epsilon_rule(0.1), "convolution": alpha_beta_rule(1, 0), "first": flat_rule},
+    ),
+    "b flat": (
+        PRESETS["LRPPresetBFlat"],
+        {"dense": epsilon_rule(0.1), "convolution": alpha_beta_rule(2, 1), "first": flat_rule},
+    ),
+    "free": (
+        Preset(epsilon=0.02, alpha=1.7, beta=0.7),
+        {"dense": epsilon_rule(0.02), "convolution": alpha_beta_rule(1.7, 0.7), "first": None},
+    ),
+    "z flat": (Preset(flat=True), {"dense": z_rule, "convolution": z_rule, "first": flat_rule}),
+    "split": (
+        PRESETS["LRPPresetBFlatSplitBias"],
+        {"dense": epsilon_rule(0.1), "convolution": alpha_beta_rule(2, 1, split=True), "first": flat_rule},
+    ),
+}
+
+
+@pytest.mark.parametrize("prelu", [False, True])
+@pytest.mark.parametrize("bias", [0.1, 2.0])
+@pytest.mark.parametrize("name", RULES)
+def test_maps_follow_the_definitions(name: str, bias: float, prelu: bool) -> None:
+    preset, rules = RULES[name]
+    net = other_net(int(10 * bias) + prelu, bias=bias, prelu=prelu)
+    x = torch.randn(3, 3, 16, 12, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = lrp(net, x, preset)
+    for image, target, ours in zip(x, found.target, found.relevance, strict=True):
+        theirs = plain_lrp(net, image.numpy(), int(target), **rules)
+        # zennit's own rule adds 1e-6 to every denominator, ours to none.
+        bound = 1e-3 if preset.bias == "split" else 1e-9
+        assert np.abs(ours - theirs).max() <= bound * np.abs(theirs).max()
+
+
+def without_biases(net: nn.Module, seed: int = 0) -> nn.Module:
+    """Zero biases also after batch norm is merged; weights that keep the numbers' size."""
+    torch.manual_seed(seed)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.2, 0.6)
+            module.running_var.uniform_(0.5, 2)
+    return net.double()
+
+
+NETS = {
+    "vgg": (lambda: VGGFace(3, width=1 / 32, input_size=64), (3, 64, 64)),
+    "resnet": (lambda: resnet18(5), (3, 64, 64)),
+    "verification": (lambda: VerificationNet(4, 1 / 16), (3, 112, 96)),
+    "pain": (lambda: PainNet(1 / 16), (3, 112, 96)),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(
+    ("preset", "bound"),
+    [
+        ("LRPZ", 1e-10),
+        ("LRPEpsilon", 1e-4),
+        (Preset(alpha=1, beta=0), 1e-10),
+        (Preset(alpha=1, beta=0, flat=True), 1e-10),
+    ],
+)
+def test_relevance_sums_to_the_logit_without_biases(name: str, preset: str | Preset, bound: float) -> None:
+    make, shape = NETS[name]
+    net = without_biases(make())
+    x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = lrp(net, x, preset)
+    assert (np.abs(found.expected) > 1e-3).all()
+    np.testing.assert_allclose(found.relevance.sum(axis=(1, 2, 3)), found.expected, rtol=bound)
+    assert (np.abs(found.conservation_error) <= bound).all()
+
+
+def test_sums_of_the_face_net_double_relevance_where_they_are_not_modules() -> None:
+    net = without_biases(VerificationNet(4, 1 / 16)).eval()
+    assert sum(isinstance(module, Residual) for module in net.modules()) == 11
+    x = torch.randn(1, 3, 112, 96, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    naive = LayerMapComposite([((nn.PReLU,), Pass()), ((nn.Conv2d, nn.Linear), Epsilon(nonzero))])
+    with naive.context(net):
+        logit = net(x.requires_grad_())[:, :1]
+        (relevance,) = torch.autograd.grad(logit, x, logit.detach())
+        logit = logit.detach()
+    # Doubled relevance is huge on units near 0 and cancels, which costs digits.
+    assert float(relevance.sum() / logit) == pytest.approx(2**11, rel=1e-2)
+    found = lrp(net, x, "LRPZ", 0)
+    assert found.relevance.sum() / float(logit) == pytest.approx(1)
+
+
+def test_batch_norm_is_merged_and_the_scores_stay_what_they_were() -> None:
+    torch.manual_seed(0)
+    net = resnet18(5).double()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight.data, module.running_var):
+                tensor.uniform_(0.5, 2)
+            for tensor in (module.bias.data, module.running_mean):
+                tensor.normal_(0, 0.3)
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    found = lrp(net, x, "LRPZ")
+    with torch.inference_mode():
+        np.testing.assert_allclose(found.logits, net.eval()(x), rtol=1e-12, atol=1e-12)
+
+
+def test_pain_level_is_explained_by_the_number_before_its_sigmoid() -> None:
+    torch.manual_seed(0)
+    net = PainNet(1 / 16).eval()
+    x = torch.randn(3, 3, 112, 96)
+    found = lrp(net, x, "LRPZ")
+    with torch.inference_mode():
+        levels = net(x)
+    np.testing.assert_allclose(5 / (1 + np.exp(-found.logits[:, 0])), levels, rtol=1e-5)
+    np.testing.assert_array_equal(found.target, 0)
+    np.testing.assert_array_equal(found.expected, found.logits[:, 0])
+
+
+def small_net(**layers: nn.Module) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        OrderedDict(conv=conv(3, 4), relu=nn.ReLU(), **layers, flatten=nn.Flatten(), fc=nn.Linear(4 * 64, 3))
+    )
+
+
+X = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_model_is_left_as_it_was() -> None:
+    net = small_net(norm=nn.BatchNorm2d(4), drop=nn.Dropout(0.5)).train()
+    net.norm = nn.Identity()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    x = X.clone()
+    lrp(net, x, "LRPPresetBFlat")
+    assert torch.equal(x, X)
+    assert not x.requires_grad
+    assert net.training
+    assert all(p.requires_grad and p.grad is None for p in net.parameters())
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+    for module in net.modules():
+        assert not module._forward_hooks
+        assert not module._forward_pre_hooks
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_maps_are_the_same_wherever_they_are_asked_for(context: type) -> None:
+    net = small_net()
+    with context():
+        found = lrp(net, X.clone(), "LRPPresetBFlat")
+    np.testing.assert_array_equal(found.relevance, lrp(net, X, "LRPPresetBFlat").relevance)
+
+
+def test_batches_change_nothing_but_rounding() -> None:
+    net = small_net().double()
+    whole = lrp(net, X.double(), "LRPPresetBFlat")
+    single = lrp(net, X.double(), "LRPPresetBFlat", memory=1)
+    np.testing.assert_allclose(single.relevance, whole.relevance, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(single.target, whole.target)
+
+
+@pytest.mark.parametrize("memory", [1, 40_000, 1 << 30])
+def test_batches_fit_the_memory(memory: int) -> None:
+    sizes = []
+
+    class Watched(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            sizes.append(len(x))
+            return super().forward(x)
+
+    lrp(Watched(*small_net()), X, "LRPZ", memory=memory)
+    per_image = 4 * (2 * 4 * 64 + 4 * 64 + 3)  # conv, relu, flatten, fc in float32
+    allowed = max(1, memory // (4 * per_image))
+    assert sizes[0] == 1  # the first image alone, to look at the net
+    assert max(sizes[1:]) == min(5, allowed)
+    assert sum(sizes[1:]) == 5
+
+
+def test_targets_may_be_one_for_all_one_for_each_or_the_highest() -> None:
+    net = small_net()
+    each = lrp(net, X, "LRPZ", [0, 1, 2, 0, 1])
+    np.testing.assert_array_equal(each.target, [0, 1, 2, 0, 1])
+    np.testing.assert_array_equal(each.expected, each.logits[np.arange(5), each.target])
+    one = lrp(net, X, "LRPZ", 1)
+    np.testing.assert_array_equal(one.relevance[1], each.relevance[1])
+    highest = lrp(net, X, "LRPZ")
+    np.testing.assert_array_equal(highest.target, each.logits.argmax(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (3, "target 3 of a net with 3 outputs.*0 to 2"),
+        (-1, "target -1 of a net with 3 outputs"),
+        ([0, 1, 2, 0, 9], "target 9"),
+        ([0, 1], r"target=\[0, 1\].*each of 5 images"),
+        (1.0, "target=1.0"),
+    ],
+)
+def test_outputs_the_net_does_not_have_are_refused(target: object, message: str) -> None:
+    with pytest.raises(PainkitError, match=message):
+        lrp(small_net(), X, "LRPZ", target)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.zeros(2, 3, 8, 9), r"does not take images of shape \(3, 8, 9\)"),
+        (torch.zeros(2, 1, 8, 8), r"does not take images of shape \(1, 8, 8\)"),
+        (torch.zeros(3, 8, 8), r"images: \(3, 8, 8\)"),
+        (torch.zeros(0, 3, 8, 8), r"images: \(0, 3, 8, 8\)"),
+        (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "of torch.uint8"),
+        (np.zeros((2, 3, 8, 8)), "images: ndarray"),
+        (torch.full((2, 3, 8, 8), torch.nan), "NaN"),
+    ],
+)
+def test_images_the_net_does_not_take_are_refused(x: torch.Tensor, message: str) -> None:
+    with pytest.raises(PainkitError, match=message):
+        lrp(small_net(), x, "LRPZ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"alpha": 2, "beta": 0}, "alpha 2, beta 0.*alpha = 1 \\+ beta"),
+        ({"alpha": 0.5, "beta": -0.5}, "beta -0.5"),
+        ({"alpha": 2}, "beta None"),
+        ({"epsilon": -1}, "epsilon -1"),
+        ({"epsilon": float("nan")}, "epsilon nan"),
+        ({"bias": "none"}, "bias='none'"),
+    ],
+)
+def test_settings_that_are_no_rule_are_refused(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(PainkitError, match=message):
+        Preset(**settings)
+    with pytest.raises(PainkitError, match=message):
+        replace(PRESETS["LRPZ"], **settings)
+
+
+def test_unknown_presets_are_refused_by_name() -> None:
+    with pytest.raises(PainkitError, match=r"no preset is called 'LRP-Z'.*LRPZ, LRPEpsilon"):
+        lrp(small_net(), X, "LRP-Z")
+
+
+class Functional(nn.Module):
+    def __init__(self, step) -> None:
+        super().__init__()
+        self.conv, self.fc, self.relu, self.step = conv(3, 4), nn.Linear(4 * 64, 3), nn.ReLU(), step
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.step(self, self.conv(x)).flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (lambda net, x: torch.relu(x), "a ReLU is called as a function in the net's own forward"),
+        (lambda net, x: x.clamp(min=0), "a ReLU is called as a function"),
+        (lambda net, x: net.relu(net.relu(x)), "the ReLU 'relu' is used 2 times"),
+        (lambda net, x: net.relu(x) + x, "add is computed outside a layer"),
+        (lambda net, x: net.relu(x) * 2, "mul is computed outside a layer"),
+        (
+            lambda net, x: nn.functional.conv2d(x, net.conv.weight[:, :1].expand(4, 4, 3, 3), padding=1),
+            "convolution",
+        ),
+    ],
+)
+def test_steps_no_rule_can_reach_are_refused(step, message: str) -> None:
+    with pytest.raises(PainkitError, match=message):
+        lrp(Functional(step), X, "LRPZ")
+
+
+def test_arranging_numbers_and_max_pooling_need_no_module() -> None:
+    def step(net: Functional, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.max_pool2d(net.relu(x).permute(0, 1, 3, 2), 1).contiguous().view(x.shape)
+
+    found = lrp(without_biases(Functional(step)), X.double(), "LRPZ")
+    np.testing.assert_allclose(found.conservation_error, 0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (nn.GELU(), "no rule covers the GELU 'odd'"),
+        (nn.Sigmoid(), "no rule covers the Sigmoid 'odd'.*before softmax or sigmoid"),
+        (nn.GroupNorm(2, 4), "no rule covers the GroupNorm 'odd'"),
+        (nn.BatchNorm2d(4), "no rule covers the BatchNorm2d 'odd'"),  # after a ReLU: nothing to merge into
+        (nn.Upsample(scale_factor=1), "no rule covers the Upsample 'odd'"),
+    ],
+)
+def test_layers_no_rule_covers_are_refused(layer: nn.Module, message: str) -> None:
+    with pytest.raises(PainkitError, match=message):
+        lrp(small_net(odd=layer), X, "LRPZ")
+
+
+def test_torchvisions_own_resnet_uses_a_relu_twice() -> None:
+    with pytest.raises(
+        PainkitError, match=r"ReLU 'layer1.0.relu' is used 2 times.*painkit.models.nets.resnet18"
+    ):
+        lrp(torchvision_resnet18(num_classes=3), torch.randn(1, 3, 64, 64), "LRPZ")
+
+
+def test_layers_registered_in_another_order_than_they_run_are_refused() -> None:
+    class Crossed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.b, self.norm, self.a = conv(3, 3), nn.BatchNorm2d(3), conv(3, 3)
+            self.fc = nn.Linear(3 * 64, 2)
+            nn.init.uniform_(self.norm.running_var, 3, 9)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.b(self.norm(self.a(x))).flatten(1))
+
+    with pytest.raises(PainkitError, match="batch norm does not follow"):
+        lrp(Crossed(), X, "LRPZ")
+    crossed = Crossed()
+    crossed.norm = nn.Identity()
+    with pytest.raises(PainkitError, match="'a' runs first, but 'b' stands first"):
+        lrp(crossed, X, "LRPZ")
+
+
+def test_dropout_is_off_unless_asked_for() -> None:
+    net = small_net(drop=nn.Dropout(0.5)).train()
+    np.testing.assert_array_equal(lrp(net, X, "LRPZ").relevance, lrp(net, X, "LRPZ").relevance)
+    torch.manual_seed(0)
+    dropped = lrp(without_biases(net), X.double(), "LRPZ", dropout=True)
+    again = lrp(net, X.double(), "LRPZ", dropout=True)
+    assert not np.array_equal(dropped.relevance, again.relevance)
+    np.testing.assert_allclose(dropped.conservation_error, 0, atol=1e-10)
