@@ -19,7 +19,7 @@ from painkit.data.tables import (
     subjects_table,
     unreadable,
 )
-from painkit.data.tree import existing_folder, undoubled
+from painkit.data.tree import existing_folder, undoubled, why_no_file
 from painkit.data.video import announced_frames
 from painkit.errors import PainkitError
 from painkit.progress import reading
@@ -127,7 +127,7 @@ def read_biovid(
             if isinstance(length, PainkitError):
                 findings.append(
                     unreadable(subject, sequence, None, str(path), length)
-                    if path.is_file()
+                    if os.path.exists(path)
                     else ("missing", subject, sequence, None, str(path), "the video is not there")
                 )
     sequences["n_frames"] = pd.array(lengths, dtype="Int64")
@@ -149,6 +149,8 @@ def read_biovid(
 
 def _length(path: Path) -> int | PainkitError | None:
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise why_no_file(path)
         return announced_frames(path)
     except PainkitError as error:
         return error

@@ -106,10 +106,10 @@ def test_whatever_is_left_out_is_told(archive):
     assert cohort.fingerprint == plain.fingerprint
     found = cohort.findings[cohort.findings["kind"] == "unexpected"].set_index("path")["message"]
     assert found.to_dict() == {
-        str(deep.parent): "1 files were left out: the place is not SUBJECT/SEQUENCE",
-        str(second.parent): f"1 files were left out: those in {SUBJECT}/{SEQUENCE} were read",
-        str(stray.parent): "1 files were left out: the place is not SUBJECT/SEQUENCE",
-        str(low.parent): "1 files were left out: the place is not SUBJECT",
+        str(deep.parent): "1 file was left out: the place is not SUBJECT/SEQUENCE",
+        str(second.parent): f"1 file was left out: those in {SUBJECT}/{SEQUENCE} were read",
+        str(stray.parent): "1 file was left out: the place is not SUBJECT/SEQUENCE",
+        str(low.parent): "1 file was left out: the place is not SUBJECT",
         str(nobody): "the file was left out: no sequence with frames is called so (VAS)",
     }
 
