@@ -39,7 +39,7 @@ def seal(
     of : str
         What the folder is of: one that was put in the place of another is told from it.
     names : collection of str, optional
-        Which files; default all, also those in folders below.
+        Which files; default all that are not hidden, also those in folders below.
     apart : collection of str
         Files that are left out, since whoever reads them checks them bit by bit.
 
@@ -50,7 +50,8 @@ def seal(
     """
     place = Path(folder)
     if names is None:
-        names = [path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()]
+        found = (path.relative_to(place) for path in place.rglob("*") if path.is_file())
+        names = [name.as_posix() for name in found if not any(part.startswith(".") for part in name.parts)]
     with refusals_told(folder):
         digests = {name: _of_file(place / name) for name in sorted({*names} - {*apart, _SEAL})}
     with write_atomically(place / _SEAL) as path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from painkit.simulation.dynamics import person_of
 from painkit.simulation.ferplus import ferplus_tasks
 from painkit.simulation.identities import identity_tasks
 from painkit.simulation.labels import Labels, simulate_labels
-from painkit.simulation.marker import BEGUN, MARKER
+from painkit.simulation.marker import BEGUN, MARKER, marker_text, read_marker
 from painkit.simulation.profiles import PROFILES, Settings
 from painkit.simulation.truth import region_tasks, write_truth
 from painkit.simulation.writer import Sequence, Task, discard, sequence_task
@@ -99,7 +98,7 @@ def _complete(root: Path, settings: Settings, jobs: int, progress: bool) -> None
         subjects.to_csv(path, index=False)
     _sweep(root)
     with write_atomically(root / MARKER) as path:
-        path.write_text(json.dumps(settings.marker(), indent=1) + "\n", "utf-8")
+        path.write_text(marker_text(settings.marker()), "utf-8")
     (root / BEGUN).unlink(missing_ok=True)
 
 
@@ -109,10 +108,7 @@ def _begin(root: Path, settings: Settings) -> bool:
         raise PainkitError("is no folder", where=root, expected="a new or empty folder")
     for name in (MARKER, BEGUN):
         if (root / name).is_file():
-            try:
-                found = json.loads((root / name).read_text("utf-8"))
-            except ValueError:
-                found = None
+            found = read_marker(root / name)
             if found != settings.marker():
                 raise PainkitError(
                     f"holds another simulation: {found}", where=root / name, expected=f"{settings.marker()}"
@@ -124,7 +120,7 @@ def _begin(root: Path, settings: Settings) -> bool:
     if root.is_dir() and any(root.iterdir()):
         raise PainkitError("is not empty and no simulation", where=root, expected="a new or empty folder")
     with write_atomically(root / BEGUN) as path:
-        path.write_text(json.dumps(settings.marker()), "utf-8")
+        path.write_text(marker_text(settings.marker()), "utf-8")
     return True
 
 
