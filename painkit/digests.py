@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from painkit.errors import PainkitError
 from painkit.files import refusals_told, write_atomically
 
-__all__ = ["check_seal", "digest", "read_sealed", "seal", "sign", "signed"]
+__all__ = ["break_seal", "check_seal", "digest", "read_sealed", "seal", "sign", "signed"]
 
 _SEAL = "digests.json"
 _SIGNATURE = "# blake2b "
@@ -92,6 +93,12 @@ def read_sealed(folder: str | PathLike[str], name: str, of: str = "") -> bytes:
     if _digests(Path(folder), of).get(name) != digest(content):
         raise _changed(path)
     return content
+
+
+def break_seal(folder: str | PathLike[str]) -> None:
+    """Let a folder in which damage was found be told as damaged from now on."""
+    with suppress(OSError):
+        (Path(folder) / _SEAL).unlink(missing_ok=True)
 
 
 def sign(text: str) -> str:
