@@ -10,11 +10,10 @@ from dataclasses import astuple
 from pathlib import Path
 
 import joblib
-from filelock import FileLock
 from tqdm import tqdm
 
 from painkit.errors import PainkitError
-from painkit.files import write_atomically
+from painkit.files import locked, write_atomically
 from painkit.simulation.biovid import biovid_tasks
 from painkit.simulation.dynamics import person_of
 from painkit.simulation.ferplus import ferplus_tasks
@@ -75,7 +74,7 @@ def simulate(
     root = Path(dest)
     # The lock is let go by the system when a process dies; it lies elsewhere to leave no trace in the tree.
     name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
-    with FileLock(Path(tempfile.gettempdir()) / f"painkit-{name}.lock"):
+    with locked(Path(tempfile.gettempdir()) / f"painkit-{name}.lock", root):
         if _begin(root, settings):
             _complete(root, settings, jobs, progress)
     return root
