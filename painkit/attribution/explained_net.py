@@ -26,7 +26,16 @@ from painkit.errors import PainkitError
 from painkit.models.nets.face_net import PainNet, Residual
 from painkit.models.nets.resnet18 import Block
 
-__all__ = ["ACTIVATIONS", "AVERAGES", "DROPOUT", "ExplainedNet", "Hooked", "explained_net"]
+__all__ = [
+    "ACTIVATIONS",
+    "AVERAGES",
+    "DROPOUT",
+    "LINEAR",
+    "ExplainedNet",
+    "Hooked",
+    "explained_net",
+    "twin_of",
+]
 
 Hooked = Literal["all", "activations", "none"]
 
@@ -100,14 +109,14 @@ def explained_net(
     PainkitError
         Naming the layer that does what cannot be explained, or when the net does not take such images.
     """
-    twin = _twin(model).eval()
+    twin = twin_of(model).eval()
     fused = hooked == "all" and _fuse_batch_norm(twin)
     AttributeCanonizer(_steps_as_modules).apply(twin)
     trace = _Trace(twin)
     with torch.no_grad(), trace:
         scores = _scores(twin, image)
     with torch.no_grad():
-        if fused and not torch.allclose(scores, _scores(_twin(model).eval(), image), rtol=1e-3, atol=1e-4):
+        if fused and not torch.allclose(scores, _scores(twin_of(model).eval(), image), rtol=1e-3, atol=1e-4):
             raise PainkitError(
                 "a batch norm does not follow the layer that stands before it in the net",
                 expected="layers in the order in which they run",
@@ -122,8 +131,14 @@ def explained_net(
     return ExplainedNet(twin, scores.shape[1], trace.n_bytes, trace.last_map)
 
 
-def _twin(model: nn.Module) -> nn.Module:
-    """A copy of the structure on the same numbers, which need no gradients of their own."""
+def twin_of(model: nn.Module) -> nn.Module:
+    """A copy of a net's structure on the same numbers, which need no gradients of their own.
+
+    Raises
+    ------
+    PainkitError
+        When something in the net cannot be copied.
+    """
     memo: dict[int, Any] = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
     memo |= {id(buffer): buffer for buffer in model.buffers()}
     try:

@@ -37,7 +37,8 @@ METHODS: Final[dict[str, str]] = {
     "colour where a net subtracts one; sums to the difference of the two scores (Sundararajan et al. 2017).",
     "deconvnet": "The gradient with a ReLU on the way back in place of the gradient of the ReLU on the way "
     "forward (Zeiler and Fergus 2014).",
-    "guided_backpropagation": "The gradient where both of these ReLUs let it pass (Springenberg et al. 2015).",
+    "guided_backpropagation": "The gradient where both of these ReLUs let it through (Springenberg et al. "
+    "2015).",
     "grad_cam": "Where the last maps of features speak for the score, enlarged (Selvaraju et al. 2017).",
     **{name: f"Layer-wise relevance propagation: {preset}." for name, preset in PRESETS.items()},
 }

@@ -23,7 +23,8 @@ def small_net(seed: int = 0) -> nn.Sequential:
     return nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(3, 4, 3, padding=1), relu1=nn.ReLU(),
-            conv2=nn.Conv2d(4, 5, 3, stride=2, padding=1), relu2=nn.ReLU(), flatten=nn.Flatten(), fc=nn.Linear(5 * 12, 3),
+            conv2=nn.Conv2d(4, 5, 3, stride=2, padding=1), relu2=nn.ReLU(),
+            flatten=nn.Flatten(), fc=nn.Linear(5 * 12, 3),
         )
     ).double()  # fmt: skip
 
