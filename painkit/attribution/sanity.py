@@ -99,8 +99,8 @@ def randomisation_sentence(table: pd.DataFrame) -> str:
     )
     if alike >= UNCHANGED:
         return (
-            f"{numbers}. They hardly depend on what the net has learned: a net of random weights gives nearly "
-            "the same picture, so do not read them as what this net saw."
+            f"{numbers}. They hardly depend on what the net has learned: a net of random weights gives "
+            "nearly the same picture, so do not read them as what this net saw."
         )
     return f"{numbers}. They depend on what the net has learned, which does not yet make them right."
 
