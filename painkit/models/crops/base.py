@@ -110,7 +110,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
 
     def _open_store(self) -> CropStore:
         store = self.store if isinstance(self.store, CropStore) else CropStore(Path(self.store))
-        if (shape := store.crops().shape[1:]) != self._crop_shape:
+        if (shape := store.crop_shape) != self._crop_shape:
             height, width, _ = self._crop_shape
             raise PainkitError(
                 f"crops of shape {shape}", where=store.folder, expected=f"aligned {height}x{width} crops"
