@@ -31,7 +31,7 @@ def test_a_card_for_everything_the_papers_use():
     assert manifest_folder() == REPOSITORY / "data_manifests"
     assert {card.name for card in manifests()} == {
         "unbc", "biovid-a", "biovid-d", "ferplus", "casia-webface", "vgg-face", "face-verification",
-        "painregression", "simulated",
+        "painregression", "simulated", "landmark-tracker",
     }  # fmt: skip
     unbc = manifest("unbc")
     assert unbc.counts == {
@@ -215,7 +215,7 @@ def whole_weights(path):
     """Write a small file of the kind that the ending names."""
     values = np.arange(6, dtype=np.float32).reshape(2, 3)
     match path.suffix:
-        case ".pth":
+        case ".pth" | ".tar":
             torch.save({"state_dict": {"fc8.weight": torch.tensor(values)}}, path)
         case ".pt":  # as older releases wrote
             torch.save({"fc8.weight": torch.tensor(values)}, path, _use_new_zipfile_serialization=False)
@@ -231,7 +231,7 @@ def whole_weights(path):
     return path
 
 
-KINDS = [".pth", ".pt", ".mat", ".h5", ".safetensors", ".npz"]
+KINDS = [".pth", ".pt", ".tar", ".mat", ".h5", ".safetensors", ".npz"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
