@@ -1,4 +1,4 @@
-"""What all explorers share: their looks, choosers that refuse what they do not offer, a slider that plays, saving.
+"""What all explorers share: looks, choosers that refuse what they do not offer, a slider that plays, saving.
 
 The state is in traits, so that a test can turn a control and read what is shown without a browser.
 """
@@ -23,7 +23,7 @@ _HERE = Path(__file__).parent
 
 
 def page_script(*names: str) -> str:
-    """Join JavaScript files of this folder, after those of all explorers, into the one module a page loads."""
+    """Join JavaScript files of this folder, after those of all explorers, into the module a page loads."""
     shared = ("drawing.js", "bars.js", "saving.js", "explorer.js")
     return "\n".join((_HERE / name).read_text("utf-8") for name in (*shared, *names))
 
