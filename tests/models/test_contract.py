@@ -27,6 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import painkit.models
 from painkit.data.crop_building import build_crop_store
+from painkit.digests import seal
 from painkit.errors import PainkitError
 from painkit.models.crops.base import CropEstimator
 from painkit.models.crops.pain_level import FaceNetRegression
@@ -269,21 +270,25 @@ def test_a_damaged_or_foreign_model_is_refused_by_name(cls: type, fitted: Any, t
     other = ESTIMATORS[ESTIMATORS.index(cls) - 1]
     with pytest.raises(PainkitError, match=f"holds a {cls.__name__} .*expected {other.__name__}"):
         other.load(tmp_path)
-    text = (tmp_path / "model.json").read_text()
-    document = json.loads(text)
-    document["fitted"].popitem()
-    for damaged in ("{", "[]", json.dumps({**document, "parameters": {"colour": 1}})):
-        (tmp_path / "model.json").write_text(damaged)
-        with pytest.raises(PainkitError, match=r"model\.json"):
+    written = (tmp_path / "model.json").read_text()
+    document = json.loads(written)
+    foreign = {"net_": {"estimator": "os.path", "parameters": {}, "fitted": {}}}
+    parts = {"parameters": {"colour": 1}}, {"fitted": 3}, {"fitted": foreign}
+    for text in ("{", "[]", *(json.dumps({**document, **part}) for part in parts)):
+        (tmp_path / "model.json").write_text(text)
+        with pytest.raises(PainkitError, match=r"model\.json: is damaged"):
             cls.load(tmp_path)
-    (tmp_path / "model.json").write_text(text)
+        seal(tmp_path, names=["model.json", "model.safetensors"])
+        with pytest.raises(PainkitError, match=r"model\.json: (is not a saved|does not fit)"):
+            cls.load(tmp_path)
+    (tmp_path / "model.json").write_text(written)
     (tmp_path / "model.safetensors").write_bytes(b"no tensors")
-    with pytest.raises(PainkitError, match=r"model\.safetensors"):
+    seal(tmp_path, names=["model.json", "model.safetensors"])
+    with pytest.raises(PainkitError, match=r"model\.safetensors: not a readable"):
         cls.load(tmp_path)
-    for name in ("model.safetensors", "model.json"):
-        (tmp_path / name).unlink()
-        with pytest.raises(PainkitError, match=name):
-            cls.load(tmp_path)
+    (tmp_path / "model.json").unlink()
+    with pytest.raises(PainkitError, match=r"model\.json"):
+        cls.load(tmp_path)
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)

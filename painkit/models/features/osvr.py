@@ -8,7 +8,7 @@ describes neither the margins nor the solver; those are painkit's own and stated
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Literal, Self
 from warnings import warn
 
 import numpy as np
@@ -156,8 +156,14 @@ class OrdinalSVR(RegressorMixin, FeatureEstimator):  # type: ignore[misc]
         alpha, bounds, iterations = np.zeros_like(c), Bounds(np.zeros_like(c), upper), 0
         while True:
             left = self.max_iterations - iterations
-            options: Any = {"maxiter": left, "maxfun": 2 * left, "ftol": 1e-13, "gtol": 1e-8}
-            found = minimize(dual, alpha, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+            found = minimize(
+                dual,
+                alpha,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                options={"maxiter": left, "maxfun": 2 * left, "ftol": 1e-13, "gtol": 1e-8},
+            )
             v: NDArray[np.float64] = found.x @ a
             slack = np.maximum(m - a @ v, 0)
             primal = float(0.5 * v @ v + c @ (slack if self.norm == 1 else slack**2))
