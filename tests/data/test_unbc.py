@@ -525,7 +525,7 @@ def test_links_in_a_circle_and_names_in_another_encoding_stop_nothing(archive):
         cohort = load("unbc", archive.root, cache=cache, progress=False)
         assert cohort.fingerprint == plain.fingerprint
         assert kinds(cohort) == ["unexpected"] * 4
-    json.dumps(cohort.findings["path"].tolist(), ensure_ascii=False).encode()
+    "".join(cohort.findings["path"].dropna()).encode()  # no lone surrogates
 
 
 @pytest.mark.parametrize("case", ["unbc_facs_only", "unbc_jpg", "unbc_lowercase", "unbc_nested"])
