@@ -533,7 +533,7 @@ def test_copies_that_people_have(shared, case):
     cohort = load("unbc", shared / "cases" / case, cache=False, progress=False)
     assert cohort.frames["pspi"].tolist() == [2, 2, 1, 1, 1]
     assert cohort.frames["image"].notna().all() == (case != "unbc_facs_only")
-    assert set(cohort.findings["kind"]) <= {"missing"}
+    assert set(cohort.findings["kind"]) == ({"missing", "computed"} if case == "unbc_facs_only" else set())
 
 
 _READ_BOTH_WAYS = """
