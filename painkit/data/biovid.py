@@ -19,7 +19,7 @@ from painkit.data.tables import (
     subjects_table,
     unreadable,
 )
-from painkit.data.tree import existing_folder, undoubled, why_no_file
+from painkit.data.tree import existing_folder, undoubled
 from painkit.data.video import announced_frames
 from painkit.errors import PainkitError
 from painkit.progress import reading
@@ -149,8 +149,6 @@ def read_biovid(
 
 def _length(path: Path) -> int | PainkitError | None:
     try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise why_no_file(path)
         return announced_frames(path)
     except PainkitError as error:
         return error
