@@ -86,8 +86,8 @@ def telling_a_simulation(out: Path, sources: Path) -> Digests:
     return {"settings": digest(simulation_of(out / "tree"))}
 
 
-# How to get what the files hold, what share of the mutations it has, and whether damage is made good: at once, or
-# where it shows late (in a crop), by the next call.
+# How to get what the files hold, what share of the mutations it has, and whether damage is made good: at once,
+# or where it shows late (in a crop), by the next call.
 READERS: Mapping[str, tuple[Callable[[Path, Path], Digests], float, bool]] = {
     "open_run": (opening_a_run, 0.3, False),
     "run": (run_again, 0.06, True),
