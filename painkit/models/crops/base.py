@@ -18,6 +18,7 @@ from torch import Tensor
 
 from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
+from painkit.models.checks import check_settings
 from painkit.models.crops.estimates import estimate_rows
 from painkit.models.frame_tables import COLUMNS, frame_labels, frame_rows
 from painkit.models.nets.weights import load_face_weights, load_weights, save_face_weights
@@ -141,6 +142,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
 
     def _start(self, seed: int, X: pd.DataFrame, y: ArrayLike) -> None:
         """Make `net_`: new weights from a seed, a backbone from the pre-training, on the device."""
+        check_settings(self)
         with seeded(seed):
             self.net_ = self._new_net()
         if isinstance(self.pretrained, CropEstimator):
