@@ -1,7 +1,7 @@
 """Damaged files: whatever a reader is given, it gives data that can be or `PainkitError`, and nothing else.
 
 Each kind of small hand-made input is damaged many times, each time by one drawn change of one of its files.
-`PAINKIT_ATTACKS` sets the number of changes over all kinds; the same seed gives the same changes.
+`PAINKIT_MUTATIONS` sets the number of changes over all kinds; the same seed gives the same changes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from painkit.data.mat_cells import read_cells
 from painkit.errors import PainkitError
 from painkit.vocabulary.classes import VOTES
 
-MUTATIONS = int(os.environ.get("PAINKIT_ATTACKS", "400"))
+MUTATIONS = int(os.environ.get("PAINKIT_MUTATIONS", "400"))
 #: Numbers and what stands for them that no file of a sound tool holds.
 EXTREMES = [
     *(b"-986", b"10000", b"1e8", b"1e18", b"-572", b"1e999", b"inf", b"-inf", b"nan", b"-nan(ind)", b"-0"),
