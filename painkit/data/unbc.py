@@ -49,8 +49,8 @@ def read_unbc(
 
     Doubled folders, folders spelled otherwise or within one another, missing label folders, images saved
     again as JPEG, and system litter are accepted. A file that is missing or damaged leaves NaN (landmarks:
-    not tracked) and a finding. Black frames are found by their pixels; their landmarks are masked, their labels
-    kept. Without any PSPI file PSPI is computed from the action units, and `notes` say so.
+    not tracked) and a finding. Black frames are found by their pixels; their landmarks are masked, their
+    labels kept. Without any PSPI file PSPI is computed from the action units, and `notes` say so.
 
     Parameters
     ----------
