@@ -25,6 +25,8 @@ from painkit.models.training.loop import descend
 
 __all__ = ["ExpressionClassifier"]
 
+_PIXELS = 64.0
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc]
@@ -93,7 +95,9 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
         rng = np.random.default_rng(self.random_state)
         seed = int(rng.integers(2**31))
         self._start(seed, X, y)
-        if self.pretrained is not None:
+        if self.pretrained is None:
+            self.net_.conv1_1.weight.register_hook(lambda slope: slope / _PIXELS**2)
+        else:
             for name, weight in self.net_.named_parameters():
                 weight.requires_grad_(name.startswith(self.trained_layers))
         targets = torch.from_numpy(classes).to(acceleration.device)
@@ -144,4 +148,7 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        # Pixels spread by about 64 about their mean; with the slope in `fit` this is as if they came scaled.
+        net.conv1_1.weight.data /= _PIXELS
+        nn.init.normal_(net.fc8.weight, std=0.01)
         return net.to(memory_format=torch.channels_last)
