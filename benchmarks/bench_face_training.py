@@ -13,6 +13,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from painkit.data.crop_building import build_crop_store
 from painkit.data.crop_store import CropStore
 from painkit.models.crops.pain_level import ROWS, FaceNetRegression
 from painkit.models.nets.face_net import PainNet, to_input
-from painkit.models.training.acceleration import Acceleration, choose_acceleration
+from painkit.models.training.acceleration import Acceleration, Precision, choose_acceleration
 from painkit.models.training.losses import smooth_l1
 
 
@@ -53,6 +54,7 @@ def ours(store: CropStore, iterations: int, args: argparse.Namespace, how: Accel
         batch_size=args.batch,
         iterations=iterations,
         device=str(how.device),
+        precision=how.precision,
         **ROWS["smooth L1 + L1 center loss + sampling"],
     ).fit(frames, n % 6)
 
@@ -76,12 +78,13 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="float32")
     parser.add_argument("--layouts", action="store_true", help="time layouts and number formats too")
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
-    how = choose_acceleration(args.device)
+    how = choose_acceleration(args.device, args.precision)
     clock = time.process_time if how.device.type == "cpu" else time.perf_counter
-    print(f"device {how.device}, chosen format {how.dtype}, width {args.width}, batch {args.batch}")
+    print(f"device {how.device}, {how.precision}, width {args.width}, batch {args.batch}")
 
     def net(layout: torch.memory_format = torch.channels_last) -> PainNet:
         torch.manual_seed(0)
@@ -106,10 +109,10 @@ def main(arguments: list[str] | None = None) -> float:
             return ratio
         variants = {}
         for layout in (torch.contiguous_format, torch.channels_last):
-            for dtype in (torch.float32, torch.bfloat16):
+            for precision in get_args(Precision):
                 fixed, model = x.contiguous(memory_format=layout), net(layout)
-                form = Acceleration(how.device, dtype)
-                name = f"{str(layout)[6:]} {str(dtype)[6:]}"
+                form = Acceleration(how.device, precision)
+                name = f"{str(layout)[6:]} {precision}"
                 variants[name] = lambda m=model, i=fixed, f=form: bare(m, i, y[: args.batch], args.steps, f)
         for name, seconds in best(clock, args.repeats, **variants).items():
             print(f"{name:28s} {1000 * seconds / args.steps:7.0f} ms a step")

@@ -3,8 +3,9 @@
     python benchmarks/bench_lrp.py [--width 0.25] [--size 112] [--batch 8] [--images 96] [--repeats 5]
 
 The pass goes back to the pixels only, not to the weights; time is that of the processor, on one thread, so
-that nothing else the machine does counts. Bounds, asserted under pytest: 4 passes for the Z and epsilon rules,
-10 for the alpha-beta presets; resident memory rises by no more than the limit `lrp` was given, beside its maps.
+that nothing else the machine does counts. Bounds, asserted under pytest: 4 passes for the Z and epsilon
+rules, 10 for the alpha-beta presets; resident memory rises by no more than the limit `lrp` was given, beside
+its maps.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def measure(
             passing, explaining = (min(times) for times in zip(*seconds, strict=True))
             passes[name, preset] = explaining / passing
             print(
-                f"{name} {preset:15} {explaining:.3f} s for {batch} images: {explaining / passing:.1f} passes "
-                f"of {passing:.3f} s (must be <= {bound})"
+                f"{name} {preset:15} {explaining:.3f} s for {batch} images: {explaining / passing:.1f} "
+                f"passes of {passing:.3f} s (must be <= {bound})"
             )
     x = pixels["VGG-Face"]
     with PeakMemory() as memory:

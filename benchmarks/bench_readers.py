@@ -40,18 +40,25 @@ def empty_cache(tmp_path_factory, monkeypatch):
     return renew
 
 
+@pytest.fixture(scope="module")
+def paths(tree):
+    return [str(path) for folder in FOLDERS for path in (tree / folder).rglob("*.txt")]
+
+
 def bare_reading(paths):
-    """Seconds that the system needs to hand over every file."""
-    start = time.perf_counter()
-    for path in paths:
-        with open(path, "rb") as file:
-            file.read()
-    return time.perf_counter() - start
+    """Seconds that the system needs to hand over every file, at best."""
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        for path in paths:
+            with open(path, "rb") as file:
+                file.read()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
-def test_first_read(benchmark, tree, empty_cache):
-    paths = [str(path) for folder in FOLDERS for path in (tree / folder).rglob("*.txt")]
-    bare = min(bare_reading(paths) for _ in range(3))
+def test_first_read(benchmark, tree, paths, empty_cache):
+    bare = bare_reading(paths)
     cohort = benchmark.pedantic(
         load, args=("unbc", tree), kwargs={"progress": False}, setup=lambda: empty_cache(), rounds=3
     )
@@ -63,12 +70,15 @@ def test_first_read(benchmark, tree, empty_cache):
     assert ours / bare <= 3
 
 
-def test_second_open(benchmark, tree, empty_cache):
+def test_second_open(benchmark, tree, paths, empty_cache):
+    bare = bare_reading(paths)
     first = load("unbc", tree, progress=False)
     again = benchmark.pedantic(load, args=("unbc", tree), kwargs={"progress": False}, rounds=5)
-    print(f"\nsecond open {benchmark.stats.stats.min:.2f} s")
+    ours = benchmark.stats.stats.min
+    benchmark.extra_info["ratio"] = ours / bare
+    print(f"\nsecond open {ours:.2f} s, bare reading {bare:.2f} s, ratio {ours / bare:.2f}")
     assert again.fingerprint == first.fingerprint
-    assert benchmark.stats.stats.min < 1
+    assert ours < bare  # it looks at every file's size and date, and reads none of them
 
 
 @pytest.mark.parametrize("cache", [False, True])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from painkit.errors import PainkitError
 from painkit.files import refusals_told, write_atomically
 
-__all__ = ["check_seal", "digest", "read_sealed", "seal", "sign", "signed"]
+__all__ = ["break_seal", "check_seal", "digest", "read_sealed", "seal", "sign", "signed"]
 
 _SEAL = "digests.json"
 _SIGNATURE = "# blake2b "
@@ -39,7 +40,7 @@ def seal(
     of : str
         What the folder is of: one that was put in the place of another is told from it.
     names : collection of str, optional
-        Which files; default all, also those in folders below.
+        Which files; default all that are not hidden, also those in folders below.
     apart : collection of str
         Files that are left out, since whoever reads them checks them bit by bit.
 
@@ -50,7 +51,8 @@ def seal(
     """
     place = Path(folder)
     if names is None:
-        names = [path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()]
+        found = (path.relative_to(place) for path in place.rglob("*") if path.is_file())
+        names = [name.as_posix() for name in found if not any(part.startswith(".") for part in name.parts)]
     with refusals_told(folder):
         digests = {name: _of_file(place / name) for name in sorted({*names} - {*apart, _SEAL})}
     with write_atomically(place / _SEAL) as path:
@@ -91,6 +93,12 @@ def read_sealed(folder: str | PathLike[str], name: str, of: str = "") -> bytes:
     if _digests(Path(folder), of).get(name) != digest(content):
         raise _changed(path)
     return content
+
+
+def break_seal(folder: str | PathLike[str]) -> None:
+    """Let a folder in which damage was found be told as damaged from now on."""
+    with suppress(OSError):
+        (Path(folder) / _SEAL).unlink(missing_ok=True)
 
 
 def sign(text: str) -> str:

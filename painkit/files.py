@@ -10,9 +10,10 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 from painkit.errors import PainkitError, WriteError
@@ -20,6 +21,7 @@ from painkit.errors import PainkitError, WriteError
 __all__ = [
     "cache_folder",
     "file_name",
+    "locked",
     "open_at_once",
     "read_file",
     "refusals_told",
@@ -80,6 +82,29 @@ def refusals_told(path: str | os.PathLike[str], consequence: str = "") -> Iterat
         raise WriteError(
             f"could not be written: {error.strerror or error}{consequence}", where=path
         ) from error
+
+
+@contextmanager
+def locked(lock: Path, what: str | os.PathLike[str]) -> Iterator[None]:
+    """Wait for other processes that hold a lock, and hold it; the system frees it when its holder dies.
+
+    Parameters
+    ----------
+    lock : Path
+        A file of its own; it stays.
+    what : path
+        What is locked, for the error.
+
+    Raises
+    ------
+    WriteError
+        When the system refuses the lock.
+    """
+    with ExitStack() as held:
+        with refusals_told(what):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(lock))
+        yield
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from painkit.digests import check_seal, seal
 from painkit.errors import PainkitError, WriteError
-from painkit.files import refusals_told
+from painkit.files import locked, refusals_told
 
 __all__ = ["cached", "kept", "opened"]
 
@@ -71,8 +71,8 @@ def kept(
     if (found := _whole(place, sealed_as, needs)) is not None:
         return found
     work = place.with_name(f".{key}.{'part' if resumable else 'new'}")
-    with _locked(place):
-        if (found := _whole(place, sealed_as, needs, locked=True)) is not None:
+    with locked(_lock(place), place):
+        if (found := _whole(place, sealed_as, needs, lock_held=True)) is not None:
             return found
         with refusals_told(place):
             _sweep(place)
@@ -105,8 +105,8 @@ def opened(
     place, sealed_as = Path(parent) / key, f"{of}/{key}"
     found = _whole(place, sealed_as, needs)
     if found is None and place.is_dir():
-        with _locked(place):
-            return _whole(place, sealed_as, needs, locked=True)
+        with locked(_lock(place), place):
+            return _whole(place, sealed_as, needs, lock_held=True)
     return found
 
 
@@ -151,26 +151,21 @@ def cached(
     return built[0] if built else read(folder)
 
 
-def _whole(place: Path, sealed_as: str, needs: Collection[str], *, locked: bool = False) -> Path | None:
+def _whole(place: Path, sealed_as: str, needs: Collection[str], *, lock_held: bool = False) -> Path | None:
     if not place.is_dir():
         return None
     try:
         check_seal(place, sealed_as)
     except PainkitError as error:
-        if locked:
+        if lock_held:
             _put_away(place)
             warnings.warn(f"{error}; it is made anew", stacklevel=3)
         return None
     return place if all((place / name).exists() for name in needs) else None
 
 
-@contextmanager
-def _locked(place: Path) -> Iterator[None]:
-    with ExitStack() as held:
-        with refusals_told(place):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(place.with_name(f".{place.name}.lock")))
-        yield
+def _lock(place: Path) -> Path:
+    return place.with_name(f".{place.name}.lock")
 
 
 def _put_away(place: Path) -> None:
@@ -184,8 +179,7 @@ def _put_away(place: Path) -> None:
 
 def _sweep(place: Path) -> None:
     """Remove what killed processes left under other keys, unless somebody is at work there."""
-    own = place.with_name(f".{place.name}.lock")
     for left in [*place.parent.glob(".*.new"), *place.parent.glob(".*.gone")]:
-        if (lock := left.with_suffix(".lock")) != own:
+        if (lock := left.with_suffix(".lock")) != _lock(place):
             with suppress(Timeout), FileLock(lock, timeout=0):
                 shutil.rmtree(left, ignore_errors=True)

@@ -8,8 +8,12 @@ import nbformat
 import pandas as pd
 import pytest
 from filelock import FileLock
+from papermill import execute_notebook, inspect_notebook
 
+from painkit.cli.notebook_parameters import check_parameters, declared_parameters
 from painkit.cli.notebooks import notebook_folder, run_notebook
+from painkit.errors import PainkitError
+from painkit.notebook import load_cohort, profiles, report_folder
 
 NOTEBOOKS = sorted(path.stem for path in notebook_folder().glob("*.ipynb"))
 
@@ -69,6 +73,53 @@ def test_committed_notebooks_have_no_outputs_and_one_cell_of_parameters(name):
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells) == 1
     assert "widgets" not in notebook.metadata
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_size_that_a_notebook_leaves_open_is_given_by_every_profile(name):
+    """So the parameter `profile` alone means the same in Lab, by papermill and by painkit run."""
+    path = notebook_folder() / f"{name}.ipynb"
+    told = inspect_notebook(str(path))
+    open_sizes = {key for key, one in told.items() if one["help"].startswith("as the profile says")}
+    assert all(told[key]["default"] == "None" for key in open_sizes)
+    listed = profiles(name)
+    assert list(listed) == ["smoke", "demo", "full"]
+    declared = declared_parameters(path)
+    for profile in listed.values():
+        assert set(profile) == open_sizes
+        check_parameters(path, declared, profile)
+
+
+@pytest.mark.notebook
+def test_plain_papermill_takes_a_profile_and_writes_where_it_is_called(smoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = str(notebook_folder() / "00_tour.ipynb")
+    given = {"profile": "smoke", "root": str(smoke)}
+    execute_notebook(source, "executed.ipynb", parameters=given, progress_bar=False)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "executed.ipynb"] == ["reports"]
+    assert (tmp_path / "reports" / "00_tour-smoke" / "trivial_rows.csv").is_file()
+
+
+def test_in_the_folder_of_the_notebooks_reports_lie_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(notebook_folder())
+    assert report_folder("00_tour", "demo") == notebook_folder().parent / "reports" / "00_tour-demo"
+    assert report_folder("00_tour", "demo", tmp_path) == tmp_path
+
+
+@pytest.mark.parametrize("data", ["biovid", "ferplus", "unbcc"])
+def test_data_without_frames_are_refused_before_they_are_read(data, tmp_path):
+    with pytest.raises(PainkitError, match=rf"no data set of frames '{data}'.*expected unbc, openface"):
+        load_cohort(data, tmp_path / "not there")
+
+
+@pytest.mark.parametrize(
+    "content", ["[1", "00_tour: [1]", "00_tour: {smoke: 3}", "[" * 5000, f"00_tour: {'9' * 5000}",
+                "00_tour: 2024-99-99", "00_tour: {? [a] : 1}", "\x00", "*a"],
+)  # fmt: skip
+def test_profiles_that_are_none_are_told(content, tmp_path):
+    (tmp_path / "profiles.yaml").write_text(content)
+    with pytest.raises(PainkitError, match=r"profiles\.yaml: cannot be read"):
+        profiles("00_tour", tmp_path)
 
 
 @pytest.mark.notebook

@@ -10,7 +10,7 @@ import copy
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,18 @@ from painkit.errors import PainkitError
 from painkit.models.nets.face_net import PainNet, Residual
 from painkit.models.nets.resnet18 import Block
 
-__all__ = ["ACTIVATIONS", "ExplainedNet", "explained_net"]
+__all__ = [
+    "ACTIVATIONS",
+    "AVERAGES",
+    "DROPOUT",
+    "LINEAR",
+    "ExplainedNet",
+    "Hooked",
+    "explained_net",
+    "twin_of",
+]
+
+Hooked = Literal["all", "activations", "none"]
 
 LINEAR = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.PReLU)
@@ -55,7 +66,7 @@ ARRANGING = (
 
 @dataclass(frozen=True, eq=False)
 class ExplainedNet:
-    """A net ready for hooks: in evaluation mode, batch norm fused, sums as modules, without a last sigmoid.
+    """A net ready for hooks: in evaluation mode, sums as modules, without a last sigmoid.
 
     Attributes
     ----------
@@ -76,7 +87,7 @@ class ExplainedNet:
 
 
 def explained_net(
-    model: nn.Module, image: Tensor, *, rules: bool = True, dropout: bool = False
+    model: nn.Module, image: Tensor, *, hooked: Hooked = "all", dropout: bool = False
 ) -> ExplainedNet:
     """Make a net ready to be explained, and refuse one that cannot be.
 
@@ -86,8 +97,10 @@ def explained_net(
         Not changed. Of a `PainNet` what is explained is the number before its sigmoid.
     image : (1, channels, height, width) tensor
         Of the kind that will be explained.
-    rules : bool
-        Refuse whatever no rule of relevance propagation covers. Otherwise only functional and re-used ReLUs.
+    hooked : {'all', 'activations', 'none'}
+        What the method will hook. All layers: whatever no rule of relevance propagation covers is refused,
+        and batch norm is merged into the layer before it. Activations: functional and re-used ones are
+        refused.
     dropout : bool
         Let dropout drop (Monte-Carlo dropout).
 
@@ -96,27 +109,36 @@ def explained_net(
     PainkitError
         Naming the layer that does what cannot be explained, or when the net does not take such images.
     """
-    twin = _twin(model).eval()
-    fused = _fuse_batch_norm(twin)
+    twin = twin_of(model).eval()
+    fused = hooked == "all" and _fuse_batch_norm(twin)
     AttributeCanonizer(_steps_as_modules).apply(twin)
     trace = _Trace(twin)
     with torch.no_grad(), trace:
         scores = _scores(twin, image)
     with torch.no_grad():
-        if fused and not torch.allclose(scores, _scores(_twin(model).eval(), image), rtol=1e-3, atol=1e-4):
+        if fused and not torch.allclose(scores, _scores(twin_of(model).eval(), image), rtol=1e-3, atol=1e-4):
             raise PainkitError(
                 "a batch norm does not follow the layer that stands before it in the net",
                 expected="layers in the order in which they run",
             )
-    trace.refuse(rules)
+    if hooked != "none":
+        trace.refuse_activations()
+    if hooked == "all":
+        trace.refuse_uncovered()
     for module in twin.modules():
         if dropout and isinstance(module, DROPOUT):
             module.train()
     return ExplainedNet(twin, scores.shape[1], trace.n_bytes, trace.last_map)
 
 
-def _twin(model: nn.Module) -> nn.Module:
-    """A copy of the structure on the same numbers, which need no gradients of their own."""
+def twin_of(model: nn.Module) -> nn.Module:
+    """A copy of a net's structure on the same numbers, which need no gradients of their own.
+
+    Raises
+    ------
+    PainkitError
+        When something in the net cannot be copied.
+    """
     memo: dict[int, Any] = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
     memo |= {id(buffer): buffer for buffer in model.buffers()}
     try:
@@ -246,35 +268,26 @@ class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.outside.append((name, self.stack[-1].name if self.stack else ""))
         return func(*args, **(kwargs or {}))
 
-    def refuse(self, rules: bool) -> None:
-        """Raise `PainkitError` for the first thing found that cannot be explained."""
-        modules = dict(self.net.named_modules())
-        outside = [
-            (name, f"in {place!r} ({type(modules[place]).__name__})" if place else "in the net's own forward")
-            for name, place in self.outside
-        ]
-        for name, where in outside:
+    def refuse_activations(self) -> None:
+        """Raise `PainkitError` for a ReLU that a hook does not meet once."""
+        for name, place in self.outside:
             if name in RELU_FUNCTIONS:
                 raise PainkitError(
-                    f"a ReLU is called as a function {where}, where no rule can reach it",
+                    f"a ReLU is called as a function {self._where(place)}, where no rule can reach it",
                     expected="an nn.ReLU module for each use",
                 )
-        for name, count in self.calls.items():
-            module = modules[name]
-            hooked = not isinstance(module, (*UNHOOKED, *DROPOUT)) if rules else False
-            if count > 1 and (hooked or isinstance(module, ACTIVATIONS)):
-                raise PainkitError(
-                    f"the {type(module).__name__} {name!r} is used {count} times; a hook keeps the last only",
-                    expected="a module for each use, as painkit.models.nets.resnet18 has",
-                )
-        if not rules:
-            return
-        for name, where in outside:
+        self._refuse_repeated(ACTIVATIONS)
+
+    def refuse_uncovered(self) -> None:
+        """Raise `PainkitError` for what no rule covers or a hook does not meet once."""
+        self._refuse_repeated((*LINEAR, *AVERAGES, Sum))
+        for name, place in self.outside:
             raise PainkitError(
-                f"{name} is computed outside a layer {where}, where no rule can reach it",
+                f"{name} is computed outside a layer {self._where(place)}, where no rule can reach it",
                 expected="layers that rules cover, zennit.layer.Sum for a sum of two branches, and no "
                 "softmax or sigmoid at the end",
             )
+        modules = dict(self.net.named_modules())
         for name in self.calls:
             if not isinstance(modules[name], COVERED):
                 raise PainkitError(
@@ -289,3 +302,19 @@ class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 f"the layer {run!r} runs first, but {registered!r} stands first in the net",
                 expected="layers in the order in which they run",
             )
+
+    def _refuse_repeated(self, kinds: tuple[type, ...]) -> None:
+        for name, count in self.calls.items():
+            module = self.net.get_submodule(name)
+            if count > 1 and isinstance(module, kinds):
+                raise PainkitError(
+                    f"the {type(module).__name__} {name!r} is used {count} times; a hook keeps the last only",
+                    expected="a module for each use, as painkit.models.nets.resnet18 has",
+                )
+
+    def _where(self, place: str) -> str:
+        return (
+            f"in {place!r} ({type(self.net.get_submodule(place)).__name__})"
+            if place
+            else "in the net's own forward"
+        )

@@ -16,7 +16,14 @@ from zennit.types import Convolution, Linear
 
 from painkit.attribution.explained_net import ACTIVATIONS, AVERAGES, DROPOUT, explained_net
 from painkit.attribution.lrp_rules import AlphaBeta, nonzero
-from painkit.attribution.pixel_map import MEMORY, PixelMaps, Target, check_images, map_batches
+from painkit.attribution.pixel_map import (
+    MEMORY,
+    PixelMaps,
+    Target,
+    check_images,
+    explained_outputs,
+    map_batches,
+)
 from painkit.errors import PainkitError
 
 __all__ = ["PRESETS", "Preset", "lrp"]
@@ -151,7 +158,7 @@ def lrp(
     def one_batch(images: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with composite.context(explained.net):
             logits = explained.net(images.requires_grad_())
-            index = torch.where(target < 0, logits.argmax(dim=1), target)[:, None]
+            index = explained_outputs(logits, target)[:, None]
             start = torch.zeros_like(logits).scatter(1, index, logits.detach().gather(1, index))
             (relevance,) = torch.autograd.grad(logits, images, start)
         return relevance, logits, start.sum(dim=1)

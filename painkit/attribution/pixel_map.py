@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from painkit.attribution.explained_net import ExplainedNet
 from painkit.errors import PainkitError
 
-__all__ = ["MEMORY", "PixelMaps", "Target", "check_images", "map_batches"]
+__all__ = ["MEMORY", "BatchMaps", "PixelMaps", "Target", "check_images", "explained_outputs", "map_batches"]
 
 Target = int | Sequence[int] | NDArray[np.integer] | None
+BatchMaps = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""From images and the outputs to explain to maps, logits, and what the maps should sum to."""
 
 MEMORY = 1 << 30
 """Bytes that the layers of one batch may take. It is fixed, not what happens to be free, so that the same
@@ -88,7 +90,7 @@ def map_batches(
     explained: ExplainedNet,
     x: Tensor,
     target: Target,
-    one_batch: Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]],
+    one_batch: BatchMaps,
     *,
     memory: int = MEMORY,
 ) -> PixelMaps:
@@ -102,7 +104,7 @@ def map_batches(
     target : int, (n,) ints or None
         Output to explain, of all or of each; None takes each image's highest.
     one_batch : callable
-        From images and their targets (-1: the highest) to maps, logits, and what the maps should sum to.
+        Targets of -1 mean the highest.
     memory : int
         Bytes.
 
@@ -117,10 +119,15 @@ def map_batches(
     with torch.inference_mode(False), torch.enable_grad():
         for images, wanted in zip(torch.split(x, size), torch.split(targets, size), strict=True):
             maps, logits, expected = one_batch(images, wanted)
-            wanted = torch.where(wanted < 0, logits.argmax(dim=1), wanted)
-            parts.append([part.detach().cpu().numpy() for part in (maps, wanted, logits, expected)])
+            outputs = explained_outputs(logits, wanted)
+            parts.append([part.detach().cpu().numpy() for part in (maps, outputs, logits, expected)])
     relevance, found, logits_, sums = (np.concatenate(part) for part in zip(*parts, strict=True))
     return PixelMaps(method, relevance, found, logits_, sums)
+
+
+def explained_outputs(logits: Tensor, target: Tensor) -> Tensor:
+    """Each image's output to explain: its target, or the highest where that is -1."""
+    return torch.where(target < 0, logits.detach().argmax(dim=1), target)
 
 
 def _targets(target: Target, n: int, n_outputs: int) -> NDArray[np.int64]:

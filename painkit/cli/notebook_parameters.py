@@ -137,14 +137,14 @@ def read_parameters(pairs: Sequence[str], declared: Mapping[str, Parameter]) -> 
     chosen: dict[str, Any] = {}
     for pair in pairs:
         name, _, text = pair.partition("=")
+        is_text = name in declared and declared[name].kind is str
         try:
             value = _PYTHON_WORDS[text] if text in _PYTHON_WORDS else json.loads(text)
         except (ValueError, RecursionError) as error:
-            if text.lstrip().startswith(("[", "{")):
+            if text.lstrip().startswith(("[", "{")) and not is_text:
                 raise typer.BadParameter(
                     f'-p {name} is no JSON: {error} (expected such as ["a", 1] or {{"a": 1}})'
                 ) from error
             value = text
-        is_text = name in declared and declared[name].kind is str
         chosen[name] = value if not is_text or value is None or isinstance(value, str) else text
     return chosen

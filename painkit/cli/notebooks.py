@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from painkit.cli.notebook_parameters import check_parameters, declared_parameters
 from painkit.errors import PainkitError, unknown
+from painkit.files import write_atomically
 from painkit.notebook import notebook_folder, profiles
 from painkit.simulation.profiles import PROFILES
 
@@ -90,6 +92,7 @@ def run_notebook(
     # For the kernel. The executed notebook keeps every state of a bar: one a second is enough.
     os.environ.setdefault("PAINKIT_TEXT_PROGRESS", "1")
     os.environ.setdefault("TQDM_MININTERVAL", "1")
+    _write_notebooks_whole()
     try:
         papermill.execute_notebook(
             str(notebook),
@@ -98,8 +101,8 @@ def run_notebook(
             progress_bar=True,
             stderr_file=sys.stderr,  # progress bars of long cells stay visible
             shutdown_kernel="immediate",
-            # A kernel warns that it listens without encryption; it does so on this machine alone.
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            # A kernel warns that it listens without encryption, as it does on this machine alone, and of its end.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )
     except PapermillExecutionError as error:
         told = (error.evalue.strip().splitlines() or [""])[0]
@@ -114,4 +117,19 @@ def run_notebook(
     # What nbclient and jupyter_client raise for a kernel that dies, or never answers.
     except RuntimeError as error:
         raise PainkitError(f"the kernel failed: {error}; see {executed}", where=notebook) from error
+    except OSError as error:
+        raise PainkitError(f"could not be executed: {error}", where=notebook) from error
     return write_page(executed)
+
+
+@cache
+def _write_notebooks_whole() -> None:
+    """Let papermill, which saves after every cell, leave no half of a notebook on a disk that is full."""
+    from papermill.iorw import LocalHandler, papermill_io
+
+    class WholeFiles(LocalHandler):  # type: ignore[misc]
+        def write(self, buf: str, path: str) -> None:
+            with write_atomically(path) as temporary:
+                temporary.write_text(buf, encoding="utf-8")
+
+    papermill_io.register("local", WholeFiles())

@@ -16,6 +16,7 @@ from painkit.data.biovid import read_biovid
 from painkit.data.check_files import check_predictions, check_weights
 from painkit.data.check_report import CheckReport
 from painkit.data.cohort import Cohort
+from painkit.data.fer2013 import find_table
 from painkit.data.ferplus import USAGES, read_ferplus
 from painkit.data.identities import read_identities
 from painkit.data.images import read_image
@@ -253,7 +254,7 @@ def _check_ferplus(card: Manifest, root: Path, progress: bool, jobs: int) -> Out
         )
         return counts, findings
     first: dict[bytes, int] = {}
-    path = str(root / "fer2013.csv")
+    path = str(find_table(root))
     for row, pixels in zip(images.rows.tolist(), images.images(), strict=True):
         if np.ptp(pixels) == 0:
             findings.append(("black", None, None, row, path, f"line {row + 2}: the image is blank"))

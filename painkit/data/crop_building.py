@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -19,7 +20,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from painkit.data.cohort import Cohort
-from painkit.data.crop_store import NO_FACE, NOT_REQUESTED, STORED, UNREADABLE, CropStore
+from painkit.data.crop_store import NO_FACE, NOT_REQUESTED, STORED, UNREADABLE, CropStore, row_digest
 from painkit.data.video import VideoFrames
 from painkit.errors import PainkitError
 from painkit.faces.crops import FaceCrop
@@ -29,7 +30,7 @@ from painkit.progress import tqdm
 
 __all__ = ["build_crop_store", "clip_store", "cohort_store"]
 
-_VERSION = 3
+_VERSION = 4
 _CHUNK = 256
 
 
@@ -101,19 +102,24 @@ def build_crop_store(
         return (NO_FACE, None) if found is None else (STORED, found)
 
     def make(place: Path) -> None:
-        _allocate(place / "crops.npy", (n, *crop.size, 3))
-        _allocate(place / "status.npy", (n,))
+        _allocate(place / "crops.npy", (n, *crop.size, 3), wanted)
+        _allocate(place / "digests.npy", (n, 16), np.arange(n))
+        _allocate(place / "status.npy", (n,), np.arange(n))
+        _forget_damaged(place, wanted)
         _fill(place, cut, wanted, together, max(1, jobs), progress)
         description = {
             "key": key,
             "crop": asdict(crop),
+            "shape": [*crop.size, 3],
             "simulated": simulated,
             "content": content,
             "counts": np.bincount(np.load(place / "status.npy"), minlength=4).tolist(),
         }
-        (place / "store.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
+        with write_atomically(place / "store.json") as path:
+            path.write_text(json.dumps(description, indent=1), encoding="utf-8")
 
-    return CropStore(kept(folder, key, make, resumable=True))
+    # Whoever reads crops compares each with its digest: to read them all here would take seconds.
+    return CropStore(kept(folder, key, make, resumable=True, apart=["crops.npy"]))
 
 
 def cohort_store(
@@ -196,8 +202,8 @@ def _fill(
         for chunk in _chunks(pending, together, jobs * _CHUNK):
             # Mapped anew for every chunk, so that written pages do not pile up in this process. Crops reach
             # the disk before the marks that say they are there: a kill in between repeats a chunk, no more.
-            with _mapped(place / "crops.npy") as crops:
-                codes = list(pool.map(partial(_store, cut, crops), chunk))
+            with _mapped(place / "crops.npy") as crops, _mapped(place / "digests.npy") as digests:
+                codes = list(pool.map(partial(_store, cut, crops, digests), chunk))
             with _mapped(place / "status.npy") as status:
                 status[np.concatenate(chunk)] = np.concatenate(codes)
             bar.update(sum(map(len, chunk)))
@@ -206,6 +212,7 @@ def _fill(
 def _store(
     cut: Callable[[int], tuple[int, NDArray[np.uint8] | None]],
     crops: NDArray[np.uint8],
+    digests: NDArray[np.uint8],
     rows: NDArray[np.intp],
 ) -> list[int]:
     """Write the crops of some rows and tell what became of each."""
@@ -214,8 +221,27 @@ def _store(
         code, crop = cut(row)
         if crop is not None:
             crops[row] = crop
+        digests[row] = row_digest(code, crop)
         codes.append(code)
     return codes
+
+
+def _forget_damaged(place: Path, wanted: NDArray[np.intp]) -> None:
+    """Mark the rows that a killed build left otherwise than it had written them as not done."""
+    status, digests, crops = (
+        np.load(place / f"{name}.npy", mmap_mode="r") for name in ("status", "digests", "crops")
+    )
+    done = wanted[status[wanted] != NOT_REQUESTED]
+    damaged = [
+        row
+        for row in done
+        if not np.array_equal(
+            digests[row], row_digest(int(status[row]), crops[row] if status[row] == STORED else None)
+        )
+    ]
+    if damaged:
+        with _mapped(place / "status.npy") as marks:
+            marks[damaged] = NOT_REQUESTED
 
 
 def _chunks(
@@ -244,9 +270,22 @@ def _mapped(path: Path) -> Iterator[np.memmap[Any, np.dtype[np.uint8]]]:
         del array
 
 
-def _allocate(path: Path, shape: Sequence[int]) -> None:
-    """Make a file of zeros (sparse where the file system allows) unless it is there."""
-    if path.exists():
-        return
+def _allocate(path: Path, shape: Sequence[int], rows: NDArray[np.intp]) -> None:
+    """Make a file of zeros with room on the disk for some of its rows, unless it is there.
+
+    Without that room, a full disk would end the process (by SIGBUS) where it writes to the mapped file.
+    """
+    try:
+        there = np.load(path, mmap_mode="r", allow_pickle=False)
+        if there.shape == tuple(shape) and there.dtype == np.uint8 and there.flags.c_contiguous:
+            return
+    except (OSError, ValueError, EOFError, SyntaxError):
+        pass  # not there, or damaged
     with write_atomically(path) as temporary:
-        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=tuple(shape)).flush()
+        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=tuple(shape))
+        start, size = array.offset, array[:1].nbytes
+        del array
+        if hasattr(os, "posix_fallocate"):
+            with temporary.open("rb+") as file:
+                for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1) if rows.size else ():
+                    os.posix_fallocate(file.fileno(), start + int(run[0]) * size, run.size * size)

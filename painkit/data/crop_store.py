@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from painkit.digests import break_seal, read_sealed
 from painkit.errors import PainkitError
 
-__all__ = ["NOT_REQUESTED", "NO_FACE", "STORED", "UNREADABLE", "CropStore"]
+__all__ = ["NOT_REQUESTED", "NO_FACE", "STORED", "UNREADABLE", "CropStore", "row_digest"]
 
 NOT_REQUESTED, STORED, NO_FACE, UNREADABLE = 0, 1, 2, 3
+_SEALED = "store.json", "status.npy", "digests.npy"
+
+
+def row_digest(status: int, crop: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """Digest (16,) of what a store holds of one frame."""
+    digest = hashlib.blake2b(bytes([status]), digest_size=16)
+    if crop is not None:
+        digest.update(np.ascontiguousarray(crop).data)
+    return np.frombuffer(digest.digest(), np.uint8)
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What a process knows of a store: all but the crops, and which of those it has compared."""
+
+    description: dict[str, Any]
+    status: NDArray[np.uint8]
+    digests: NDArray[np.uint8]
+    compared: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -47,13 +69,18 @@ class CropStore:
                 expected="a folder made by build_crop_store",
             )
 
-    @cached_property
-    def description(self) -> dict[str, Any]:
-        """Crop settings, key, counts and whether the images are simulated."""
+    @property
+    def _content(self) -> _Content:
         try:
-            return dict(json.loads((self.folder / "store.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise PainkitError(f"the store is damaged: {error}", where=self.folder) from error
+            written = [(self.folder / name).stat() for name in _SEALED]
+        except OSError as error:
+            raise PainkitError(f"is damaged: {error.strerror}", where=self.folder) from error
+        return _read(self.folder, tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in written))
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Crop settings, key, shape of the crops, counts and whether the images are simulated."""
+        return self._content.description
 
     @property
     def key(self) -> str:
@@ -65,10 +92,15 @@ class CropStore:
         """The key, under the name by which runs digest what they depend on."""
         return self.key
 
-    @cached_property
+    @property
+    def crop_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of a crop."""
+        return tuple(self.description["shape"])
+
+    @property
     def status(self) -> NDArray[np.uint8]:
         """(n,) 0 not requested, 1 stored, 2 no face found, 3 unreadable image."""
-        return self._array("status.npy")
+        return self._content.status
 
     @property
     def usable(self) -> NDArray[np.bool_]:
@@ -86,28 +118,16 @@ class CropStore:
         }
         return {name: int((self.status == code).sum()) for name, code in names.items()}
 
-    def crops(self) -> NDArray[np.uint8]:
-        """The whole (n, height, width, 3) array, RGB, mapped read-only; black where unusable."""
-        return self._array("crops.npy", mmap_mode="r")
-
-    def _array(self, name: str, **options: Any) -> NDArray[np.uint8]:
-        try:
-            array: NDArray[np.uint8] = np.load(self.folder / name, **options)
-        except (OSError, ValueError, EOFError) as error:
-            raise PainkitError(
-                f"the store is damaged: {error}",
-                where=self.folder / name,
-                expected="delete the folder, build anew",
-            ) from error
-        return array
-
     def batch(self, rows: ArrayLike | slice) -> NDArray[np.uint8]:
-        """Copy crops (b, height, width, 3) into memory.
+        """Copy crops (b, height, width, 3), RGB, into memory.
+
+        Each is compared with its digest when a process first reads it.
 
         Raises
         ------
         PainkitError
-            When a row is outside the store or has no crop.
+            When a row is outside the store or has no crop, or its crop is damaged: the store is then made
+            anew where it is next asked for.
         """
         chosen = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows, dtype=np.intp)
         if chosen.size and (chosen.min() < 0 or chosen.max() >= len(self)):
@@ -122,7 +142,27 @@ class CropStore:
                 where=self.folder,
                 expected="rows where `usable` holds",
             )
-        return np.ascontiguousarray(self.crops()[chosen])
+        content, crops = self._content, np.ascontiguousarray(self._mapped()[chosen])
+        for i in np.flatnonzero(~content.compared[chosen]):
+            if not np.array_equal(row_digest(STORED, crops[i]), content.digests[chosen[i]]):
+                raise self._damaged(f"the crop of row {chosen[i]} is not as it was written")
+        content.compared[chosen] = True
+        return crops
+
+    def _mapped(self) -> NDArray[np.uint8]:
+        try:
+            crops: NDArray[np.uint8] = np.load(self.folder / "crops.npy", mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError, SyntaxError) as error:
+            raise self._damaged(str(error)) from error
+        if crops.shape != (len(self), *self.crop_shape) or crops.dtype != np.uint8:
+            raise self._damaged(f"it holds {crops.dtype} of shape {crops.shape}")
+        return crops
+
+    def _damaged(self, how: str) -> PainkitError:
+        break_seal(self.folder)
+        return PainkitError(
+            f"is damaged: {how}", where=self.folder / "crops.npy", expected="the store built again"
+        )
 
     def __len__(self) -> int:
         return len(self.status)
@@ -136,3 +176,13 @@ class CropStore:
     def __repr__(self) -> str:
         # Enters the keys of runs: what the crops are, not where they lie.
         return f"CropStore({self.key})"
+
+
+@lru_cache(maxsize=16)
+def _read(folder: Path, written: tuple[tuple[int, ...], ...]) -> _Content:
+    """Read all but the crops; once in a process, as long as the files are the same."""
+    description, status, digests = (read_sealed(folder, name, f"/{folder.name}") for name in _SEALED)
+    marks: NDArray[np.uint8] = np.load(io.BytesIO(status))
+    return _Content(
+        json.loads(description), marks, np.load(io.BytesIO(digests)), np.zeros(len(marks), np.bool_)
+    )

@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike
 from pyarrow import csv
 
 from painkit.errors import PainkitError
+from painkit.files import read_file
 
-__all__ = ["read_csv", "read_rows", "refuse"]
+__all__ = ["read_csv", "read_rows", "refuse", "require"]
 
 
 def read_csv(path: Path, *, required: Iterable[str] = (), sep: str = ",") -> pd.DataFrame:
@@ -28,7 +29,13 @@ def read_csv(path: Path, *, required: Iterable[str] = (), sep: str = ",") -> pd.
     """
     table = read_rows(path, sep=sep)
     table = table.loc[:, ~table.columns.duplicated()]
-    wanted = list(required)
+    require(table, required, path)
+    return table
+
+
+def require(table: pd.DataFrame, columns: Iterable[str], path: Path) -> None:
+    """Raise `PainkitError` when a table lacks some columns."""
+    wanted = list(columns)
     absent = [name for name in wanted if name not in table.columns]
     if absent:
         shown = [
@@ -38,7 +45,6 @@ def read_csv(path: Path, *, required: Iterable[str] = (), sep: str = ",") -> pd.
         raise PainkitError(
             f"has no column {shown[0]}", where=path, line=1, expected=f"the columns {shown[1]}"
         )
-    return table
 
 
 def read_rows(path: Path, *, sep: str = ",", expected: str = "a CSV file") -> pd.DataFrame:
@@ -52,10 +58,7 @@ def read_rows(path: Path, *, sep: str = ",", expected: str = "a CSV file") -> pd
         When the file is not UTF-8 text, has no header, is separated otherwise, has a row that is longer or
         shorter than the header, or a blank row before the last; naming the line.
     """
-    try:
-        data = path.read_bytes().rstrip(b"\r\n ")
-    except OSError as error:
-        raise PainkitError(f"could not be read: {error.strerror or error}", where=path) from error
+    data = read_file(path).rstrip(b"\r\n ")
     if not data:
         raise PainkitError("is empty", where=path, expected=expected)
     try:

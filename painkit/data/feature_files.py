@@ -1,10 +1,11 @@
-"""What OpenFace and py-feat files have in common: CSV tables with a row per frame and 68 points."""
+"""What OpenFace and py-feat have in common: tables with a row per frame, one of them or a folder."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,32 +13,33 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort, content_digest
-from painkit.data.csv_table import refuse
+from painkit.data.feature_parts import Parts
 from painkit.data.tables import Finding, findings_table, frames_table, subjects_table
-from painkit.data.tree import is_junk
+from painkit.data.tree import list_files, why_no_file
 from painkit.errors import PainkitError
-from painkit.vocabulary.landmarks import FROM_68
+from painkit.vocabulary.landmarks import N_LANDMARKS
 from painkit.vocabulary.scales import SEQUENCE_LABELS
 
-__all__ = [
-    "POINTS",
-    "Recording",
-    "csv_files",
-    "frame_numbers",
-    "numbers",
-    "points_66",
-    "recordings_to_cohort",
-    "subjects_of",
-]
+__all__ = ["FeatureRows", "Reading", "recordings_to_cohort", "table_files"]
 
-#: Columns of the 68 landmarks, in pixels.
-POINTS = tuple(f"{axis}_{k}" for axis in "xy" for k in range(68))
 _NESTED = "where several show one person, a column 'subject' in the files must say so, or folds share people."
 
 
 @dataclass
+class FeatureRows:
+    """All rows of a table; `points` is None where it has no landmarks."""
+
+    frames: NDArray[np.int64]
+    pspi: NDArray[np.float64]
+    units: dict[int, NDArray[np.float64]]
+    points: NDArray[np.float32] | None  # (n, 66, 2)
+    tracked: NDArray[np.bool_]
+    findings: list[Finding]
+
+
+@dataclass
 class Recording:
-    """One sequence as a tool's file tells it; rows need not be sorted yet."""
+    """One sequence, sorted by frame."""
 
     subject: str
     sequence: str
@@ -45,27 +47,70 @@ class Recording:
     frames: NDArray[np.int64]
     pspi: NDArray[np.float64]
     units: dict[int, NDArray[np.float64]]
-    points: NDArray[np.float32]  # (n, 66, 2)
+    points: NDArray[np.float32]
     tracked: NDArray[np.bool_]
-    confidence: NDArray[np.float64]
+    has_landmarks: bool
+
+
+@dataclass
+class Reading:
+    """What the files gave so far."""
+
+    recordings: list[Recording] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    notes: set[str] = field(default_factory=set)
+    errors: list[PainkitError] = field(default_factory=list)
 
-    def take(self, rows: NDArray[np.intp]) -> Recording:
-        """Keep some rows, in this order."""
-        return replace(
-            self,
-            frames=self.frames[rows],
-            pspi=self.pspi[rows],
-            units={unit: values[rows] for unit, values in self.units.items()},
-            points=self.points[rows],
-            tracked=self.tracked[rows],
-            confidence=self.confidence[rows],
-            findings=[*self.findings],
-        )
+    def add(self, rows: FeatureRows, parts: Parts, path: Path) -> None:
+        """Add the sequences of a table."""
+        self.findings += [*rows.findings, *parts.findings]
+        self.notes |= parts.notes
+        for part in parts.parts:
+            shape = (len(part.rows), N_LANDMARKS, 2)
+            points = np.full(shape, np.nan, np.float32) if rows.points is None else rows.points[part.rows]
+            self.recordings.append(
+                Recording(
+                    subject=part.subject,
+                    sequence=part.sequence,
+                    path=path,
+                    frames=part.frames,
+                    pspi=rows.pspi[part.rows],
+                    units={unit: values[part.rows] for unit, values in rows.units.items()},
+                    points=points,
+                    tracked=rows.tracked[part.rows] & ~np.isnan(points).any(axis=(1, 2)),
+                    has_landmarks=rows.points is not None,
+                )
+            )
+
+    @contextmanager
+    def file(self, path: Path) -> Iterator[None]:
+        """Leave a file out, with a finding, when the block raises `PainkitError`."""
+        try:
+            yield
+        except PainkitError as error:
+            self.leave_out(path, error)
+
+    def leave_out(self, path: Path, error: PainkitError) -> None:
+        """Note a file that is no table of the tool, or damaged."""
+        self.errors.append(error)
+        line = "" if error.line is None else f"line {error.line}: "
+        expected = "" if error.expected is None else f" (expected {error.expected})"
+        # A header of another kind: a table of something else.
+        kind = "unexpected" if error.line == 1 else "unreadable"
+        message = f"the file was left out: {line}{error.what}{expected}"
+        self.findings.append((kind, None, None, None, str(path), message))
 
 
-def csv_files(root: str | os.PathLike[str] | None, tool: str) -> list[Path]:
-    """List a CSV file itself, or all CSV files below a folder."""
+def table_files(
+    root: str | os.PathLike[str] | None, tool: str, endings: tuple[str, ...], findings: list[Finding]
+) -> list[Path]:
+    """List a file itself, or all files below a folder whose names end so, in any case.
+
+    Raises
+    ------
+    PainkitError
+        When there is none.
+    """
     expected = f"a CSV file of {tool} or a folder of them"
     if root is None:
         raise PainkitError("no file or folder was given", expected=expected)
@@ -74,107 +119,46 @@ def csv_files(root: str | os.PathLike[str] | None, tool: str) -> list[Path]:
         if path.is_file():
             return [path]
         if not path.is_dir():
+            if path.exists():
+                raise why_no_file(path)
             raise PainkitError("does not exist", where=path, expected=expected)
-        inside = sorted(path.rglob("*.csv"))
-        files = [p for p in inside if p.is_file() and not any(is_junk(n) for n in p.relative_to(path).parts)]
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PainkitError(f"could not be opened: {reason}", where=root, expected=expected) from error
+    odd: list[tuple[str, str]] = []
+    listing = list_files(path, odd)
+    findings += [("unexpected", None, None, None, place, why) for place, why in odd]
+    files = [
+        path / place / name
+        for place, entries in listing.items()
+        for name, _, _ in entries
+        if name.casefold().endswith(endings)
+    ]
     if not files:
         raise PainkitError("the folder holds no CSV file", where=path, expected=expected)
-    return files
+    return sorted(files)
 
 
-def subjects_of(table: pd.DataFrame, path: Path, base: Path) -> Iterator[tuple[str, NDArray[np.intp]]]:
-    """Tell the subjects of a file and the rows of each.
-
-    A column ``subject`` tells them. Without it, all rows are of one: the path of the file's folder below
-    `base`, or the file's name where there is none.
-
-    Raises
-    ------
-    PainkitError
-        When the column has an empty cell, naming its line.
-    """
-    if "subject" in table:
-        refuse(table["subject"], table["subject"].isna(), path, "a name")
-        for subject in table["subject"].unique():
-            yield str(subject), np.flatnonzero(table["subject"] == subject)
-        return
-    folder = "." if path == base else path.parent.relative_to(base).as_posix()
-    yield path.stem if folder == "." else folder, np.arange(len(table))
-
-
-def frame_numbers(table: pd.DataFrame, path: Path) -> NDArray[np.int64]:
-    """Give the column ``frame`` as whole numbers, as they stand in the file.
-
-    Raises
-    ------
-    PainkitError
-        When there is no row, or a number that is none.
-    """
-    frames = numbers(table, "frame", path)
-    if not len(frames):
-        raise PainkitError("has no row", where=path, line=2, expected="a row for each frame")
-    wrong = ~((frames >= 0) & (frames == np.floor(frames)) & (frames < 2**53))
-    refuse(table["frame"], wrong, path, "a whole number")
-    return frames.astype(np.int64)
-
-
-def numbers(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.float64]:
-    """Give one text column as numbers; what tools write for "not a number" (``-nan(ind)``) becomes NaN.
-
-    Raises
-    ------
-    PainkitError
-        For a cell that is neither, naming its line.
-    """
-    cells = table[column]
-    values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    unknown = np.isnan(values)
-    if unknown.any():
-        known = cells.str.contains(r"^[+-]?(?:nan|inf)", case=False, na=True).to_numpy(dtype=bool)
-        refuse(cells, unknown & ~known, path, "a number")
-    return np.where(np.isfinite(values), values, np.nan)
-
-
-def points_66(table: pd.DataFrame, path: Path) -> NDArray[np.float32]:
-    """Columns x_0 ... x_67, y_0 ... y_67 (pixels) as (n, 66, 2): without the inner mouth corners."""
-    axes = [np.stack([numbers(table, f"{axis}_{k}", path) for k in FROM_68], axis=1) for axis in "xy"]
-    return np.stack(axes, axis=2).astype(np.float32)
-
-
-def one_face_a_frame(recording: Recording) -> Recording:
-    """Sort by frame and keep, of several faces in a frame, the one detected most surely."""
-    worst = np.nan_to_num(recording.confidence, nan=-np.inf)
-    order = np.lexsort((-worst, ~recording.tracked, recording.frames))
-    frames = recording.frames[order]
-    first = np.append(True, frames[1:] != frames[:-1]) if len(frames) else np.zeros(0, bool)
-    keep = order[first]
-    left_out = len(order) - len(keep)
-    if left_out:
-        message = f"{left_out} further faces in frames with several; the one detected most surely was kept"
-        recording.findings.append(
-            ("duplicate", recording.subject, recording.sequence, None, str(recording.path), message)
-        )
-    return recording.take(keep)
-
-
-def recordings_to_cohort(
-    name: str,
-    root: Path,
-    recordings: Iterable[Recording],
-    notes: Iterable[str],
-) -> Cohort:
+def recordings_to_cohort(name: str, root: Path, reading: Reading, notes: Iterable[str]) -> Cohort:
     """Put the recordings of a tool together.
 
-    Landmarks of frames whose tracking failed are masked and counted, a finding for each recording. Subjects
-    that are folders in folders are told in a note: whether ``p1/s1`` and ``p1/s2`` show one person or two,
-    only the user knows.
+    Frames whose tracking failed are counted, a finding for each recording. Subjects that are folders in
+    folders are told in a note: whether ``p1/s1`` and ``p1/s2`` show one person or two, only the user knows.
+
+    Raises
+    ------
+    PainkitError
+        When no file gave any recording, or two recordings have one name.
     """
-    parts = sorted(map(one_face_a_frame, recordings), key=lambda part: (part.subject, part.sequence))
+    if not reading.recordings:
+        first, *more = reading.errors
+        others = f"; nor could any of {len(more)} other files be read" if more else ""
+        raise PainkitError(
+            f"{first.what}{others}", where=first.where, line=first.line, expected=first.expected
+        )
+    parts = sorted(reading.recordings, key=lambda part: (part.subject, part.sequence))
     seen: dict[tuple[str, str], Path] = {}
-    findings: list[Finding] = []
+    findings = [*reading.findings]
     for part in parts:
         key = (part.subject, part.sequence)
         if key in seen:
@@ -184,20 +168,24 @@ def recordings_to_cohort(
                 expected=f"another name than in {seen[key]}",
             )
         seen[key] = part.path
-        findings += part.findings
-        part.tracked &= ~np.isnan(part.points).any(axis=(1, 2))
         part.points[~part.tracked] = np.nan
         failed = int((~part.tracked).sum())
-        if failed:
+        if not part.has_landmarks:
+            message = "the file has no landmarks, only action units: no frame counts as tracked"
+            findings.append(("missing", *key, None, str(part.path), message))
+        elif failed:
             message = f"tracking failed in {failed} of {len(part.tracked)} frames; their landmarks are masked"
             findings.append(("not_tracked", *key, None, str(part.path), message))
     frames = frames_table(parts, np.nan)
     frames["tracked"] = np.concatenate([part.tracked for part in parts])
     landmarks = np.concatenate([part.points for part in parts])
     subjects = subjects_table(part.subject for part in parts)
+    notes = [*notes, *sorted(reading.notes)]
     nested = subjects["subject"][subjects["subject"].str.contains("/")].tolist()
     if nested:
-        notes = [*notes, f"{len(nested)} subjects are folders in folders, such as {nested[0]!r}; {_NESTED}"]
+        notes.append(f"{len(nested)} subjects are folders in folders, such as {nested[0]!r}; {_NESTED}")
+    if reading.errors:
+        notes.append(f"Files left out, as the findings say: {len(reading.errors)}.")
     sequences = pd.DataFrame(
         {
             "subject": pd.Series([part.subject for part in parts], dtype="str"),

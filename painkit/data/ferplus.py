@@ -13,20 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from painkit.data.cohort import content_digest
 from painkit.data.csv_table import read_csv, refuse
+from painkit.data.fer2013 import SIDE, find_table, read_pixels
 from painkit.data.summary import CohortSummary
 from painkit.data.tree import existing_folder
 from painkit.errors import PainkitError
 from painkit.files import cache_folder
 from painkit.kept import cached
-from painkit.progress import reading
 from painkit.simulation.marker import simulation_notes
 from painkit.vocabulary.classes import EMOTIONS, VOTES
 
-__all__ = ["SIDE", "USAGES", "EmotionImages", "read_ferplus"]
+__all__ = ["USAGES", "EmotionImages", "read_ferplus"]
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
-#: Images are 48 x 48 pixels.
-SIDE = 48
 _HOLDS = "fer2013new.csv and, for the images, fer2013.csv"
 
 
@@ -48,7 +46,7 @@ class EmotionImages:
         Rows left out because they have no name: no face, by all votes.
     fingerprint : str
     pixels : (n_files, 48, 48) uint8 or None
-        All images in file order, mapped from disk; None when fer2013.csv is not there.
+        All images in file order, mapped from disk; None when there is no table of them.
     notes : tuple of str
         What a reader of results must know: that the faces were simulated.
     """
@@ -145,7 +143,7 @@ def read_ferplus(root: str | os.PathLike[str], *, cache: bool = True, progress: 
     Parameters
     ----------
     root : path
-        Folder with ``fer2013new.csv`` and, for images, ``fer2013.csv``.
+        Folder with ``fer2013new.csv`` and, for images, ``fer2013.csv`` or ``icml_face_data.csv``.
     cache : bool
         Keep the decoded images in the cache folder and map them from there; else they are kept in memory.
     progress : bool
@@ -154,7 +152,7 @@ def read_ferplus(root: str | os.PathLike[str], *, cache: bool = True, progress: 
     Returns
     -------
     EmotionImages
-        Without the rows that have no name. `pixels` is None when fer2013.csv is not there.
+        Without the rows that have no name. `pixels` is None when neither table of images is there.
 
     Warns
     -----
@@ -174,15 +172,16 @@ def read_ferplus(root: str | os.PathLike[str], *, cache: bool = True, progress: 
     counts = (
         table[list(VOTES)].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     )
-    bad = ~((counts >= 0) & (counts <= 100) & (counts == np.floor(counts)))
+    bad = ~((counts >= 0) & (counts <= 10) & (counts == np.floor(counts)))
     for vote, wrong in zip(VOTES, bad.T, strict=True):
-        refuse(table[vote], wrong, path, "a whole number of votes from 0 to 100")
+        refuse(table[vote], wrong, path, "a whole number of votes from 0 to 10")
     refuse(table["Usage"], ~table["Usage"].isin(USAGES), path, ", ".join(USAGES))
     # Joined by row: from row 60 on the number in the name is no longer the row, and rows without a name
     # (no face in the image) still have their image in fer2013.csv.
     rows = np.flatnonzero(table["Image name"].notna())
     usage = table["Usage"].to_numpy(dtype=np.str_)
     votes = counts.astype(np.int64)
+    images = find_table(folder)
     return EmotionImages(
         root=folder,
         votes=votes[rows],
@@ -191,22 +190,17 @@ def read_ferplus(root: str | os.PathLike[str], *, cache: bool = True, progress: 
         rows=rows,
         dropped=len(table) - len(rows),
         fingerprint=content_digest(table),
-        pixels=_pixels(folder / "fer2013.csv", usage, cache, progress),
+        pixels=None if images is None else _pixels(images, usage, cache, progress),
         notes=simulation_notes(folder),
     )
 
 
-def _pixels(path: Path, usage: NDArray[np.str_], cache: bool, progress: bool) -> NDArray[np.uint8] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise PainkitError(f"could not be read: {error.strerror or error}", where=path) from error
+def _pixels(path: Path, usage: NDArray[np.str_], cache: bool, progress: bool) -> NDArray[np.uint8]:
+    status = path.stat()
     key = content_digest(
         f"{path.resolve()} {status.st_size} {status.st_mtime_ns} {len(usage)}", ",".join(usage)
     )
-    build = partial(_parse_pixels, path, usage, progress)
+    build = partial(read_pixels, path, usage, progress)
     if not cache:
         return build()
     return cached(cache_folder() / "ferplus", key, build=build, write=_keep_pixels, read=_kept_pixels)
@@ -218,53 +212,3 @@ def _keep_pixels(pixels: NDArray[np.uint8], folder: Path) -> None:
 
 def _kept_pixels(folder: Path) -> NDArray[np.uint8]:
     return np.asarray(np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False))
-
-
-def _parse_pixels(path: Path, usage: NDArray[np.str_], progress: bool) -> NDArray[np.uint8]:
-    pixels = np.empty((len(usage), SIDE, SIDE), np.uint8)
-    expected = "emotion,pixels,Usage with 2304 grey values from 0 to 255"
-    row = -1
-    try:
-        with open(path, "rb") as file:
-            if file.readline().strip() != b"emotion,pixels,Usage":
-                raise PainkitError("the header differs", where=path, line=1, expected="emotion,pixels,Usage")
-            lines = reading(file, len(usage), "images", "image", progress)
-            for row, line in enumerate(lines):
-                if row == len(usage):
-                    raise PainkitError(
-                        "more rows than fer2013new.csv",
-                        where=path,
-                        line=row + 2,
-                        expected=f"{len(usage)} rows",
-                    )
-                fields = line.rstrip().replace(b'"', b"").split(b",")
-                values = _grey_values(fields[1]) if len(fields) == 3 else None
-                if values is None:
-                    raise PainkitError("the row is damaged", where=path, line=row + 2, expected=expected)
-                if fields[2].decode("ascii", "replace") != usage[row]:
-                    raise PainkitError(
-                        "Usage differs from that in fer2013new.csv: the files do not belong together",
-                        where=path,
-                        line=row + 2,
-                        expected=str(usage[row]),
-                    )
-                pixels[row] = values
-    except OSError as error:
-        raise PainkitError(f"could not be read: {error.strerror or error}", where=path) from error
-    if row + 1 != len(usage):
-        raise PainkitError(
-            f"ends after {row + 1} rows",
-            where=path,
-            line=row + 2,
-            expected=f"{len(usage)} as in fer2013new.csv",
-        )
-    return pixels
-
-
-def _grey_values(text: bytes) -> NDArray[np.uint8] | None:
-    try:
-        # As fast as numpy.fromstring, which besides hides what it could not read.
-        values = bytes(map(int, text.split()))
-    except ValueError:
-        return None
-    return np.frombuffer(values, np.uint8).reshape(SIDE, SIDE) if len(values) == SIDE * SIDE else None

@@ -4,91 +4,93 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from painkit.data.cohort import Cohort
-from painkit.data.csv_table import read_csv
-from painkit.data.feature_files import (
+from painkit.data.csv_table import read_csv, require
+from painkit.data.feature_columns import (
     POINTS,
-    Recording,
-    csv_files,
     frame_numbers,
+    has_landmarks,
     numbers,
     points_66,
-    recordings_to_cohort,
-    subjects_of,
+    values_within,
 )
+from painkit.data.feature_files import FeatureRows, Reading, recordings_to_cohort, table_files
+from painkit.data.feature_parts import Columns, folder_subject, parts_of
 
 __all__ = ["read_pyfeat"]
 
 _NOTES = (
     "Action units are py-feat's detector outputs from 0 to 1, not intensities from 0 to 5.",
     "PSPI is missing: it is defined on intensities, which py-feat does not estimate.",
+    "py-feat's unit models 'xgb' and 'svm' were trained on UNBC-McMaster: as features on that archive they "
+    "have seen the people of every test fold.",
 )
 _NO_43 = "AU43 (eyes closed) is missing: these files have no column for it."
 
 
-def read_pyfeat(root: str | os.PathLike[str], *, min_score: float = 0.0) -> Cohort:
+def read_pyfeat(
+    root: str | os.PathLike[str],
+    *,
+    min_score: float = 0.0,
+    video: str | None = None,
+    subject: str | None = None,
+) -> Cohort:
     """Read one Fex CSV file, or every one below a folder.
 
-    A file is a sequence, called like the file; a file about several inputs (column ``input``) has one
-    sequence for each. The subject is what a column ``subject`` says (a file about several has sequences of
-    each), else the path of the file's folder below `root`, else the file.
+    A file is a sequence, called like the file, unless it shows several people (column ``Identity``), or
+    several recordings (column ``input``) or people that a column names: each is a sequence then, and so are
+    images of one folder. The subject is what a column such as ``subject`` says, else the path of the file's
+    folder below `root`, else the file.
 
     Parameters
     ----------
     root : path
     min_score : float
         Faces detected with a lower FaceScore are masked as well; 0 to 1.
+    video, subject : str, optional
+        Columns that name the recording and the person, where they are not called as is usual: ``input``,
+        ``video``, ``filename``, ``session`` and the like; ``subject``, ``participant_id`` and the like.
 
     Returns
     -------
     Cohort
-        Frames whose face or landmarks were not found are masked; `pspi` is NaN and `notes` say why.
+        Frames whose face or landmarks were not found, or are such as no face has, are masked; `pspi` is NaN
+        and `notes` say why. A file that is no such table, or damaged, is left out with a finding.
 
     Raises
     ------
     PainkitError
-        For a file that is no such table, naming column or line.
+        When not one file can be read, naming column or line: landmarks of another scheme, a unit off its
+        scale, frames that stand twice or whose count starts again, and the like.
     """
-    base = Path(root) if root is not None else Path()
-    recordings = [part for path in csv_files(root, "py-feat") for part in _recordings(path, base, min_score)]
-    coded = any(np.isfinite(part.units[43]).any() for part in recordings)
-    return recordings_to_cohort("pyfeat", base, recordings, _NOTES if coded else (*_NOTES, _NO_43))
+    reading = Reading()
+    files = table_files(root, "py-feat", (".csv",), reading.findings)
+    base = Path(root)
+    columns = Columns("Identity", video, subject)
+    for path in files:
+        with reading.file(path):
+            table = read_csv(path)
+            rows = _rows(table, path, min_score)
+            own = folder_subject(path, base, path.stem)
+            reading.add(rows, parts_of(table, rows.frames, path, own, path.stem, columns), path)
+    coded = any(np.isfinite(part.units[43]).any() for part in reading.recordings)
+    return recordings_to_cohort("pyfeat", base, reading, _NOTES if coded else (*_NOTES, _NO_43))
 
 
-def _recordings(path: Path, base: Path, min_score: float) -> list[Recording]:
-    table = read_csv(path, required=("frame", *POINTS))
+def _rows(table: pd.DataFrame, path: Path, min_score: float) -> FeatureRows:
+    has_landmarks(table, path)
+    require(table, ("frame", *POINTS), path)
     frames = frame_numbers(table, path)
     score = numbers(table, "FaceScore", path) if "FaceScore" in table else np.ones(len(table))
     tracked = np.isfinite(score) & (score >= min_score)
     units = {43: np.full(len(table), np.nan)}
     for column in table.columns:
         if re.fullmatch(r"AU\d\d", column, re.ASCII):
-            units[int(column[2:])] = np.where(tracked, numbers(table, column, path), np.nan)
-    whole = Recording(
-        subject="",
-        sequence=path.stem,
-        path=path,
-        frames=frames,
-        pspi=np.full(len(table), np.nan),
-        units=units,
-        points=points_66(table, path),
-        tracked=tracked,
-        confidence=score,
-    )
-    inputs = (table["input"].fillna("") if "input" in table else pd.Series([""] * len(table))).to_numpy()
-    several = len(set(inputs)) > 1
-    recordings = []
-    for subject, own in subjects_of(table, path, base):
-        for name in dict.fromkeys(inputs[own]):
-            # Inputs are paths of whichever system the tool ran on.
-            stem = re.split(r"[/\\]", str(name))[-1].rsplit(".", 1)[0]
-            sequence = f"{path.stem}/{stem}" if several else path.stem
-            rows = own[inputs[own] == name]
-            recordings.append(replace(whole.take(rows), subject=subject, sequence=sequence))
-    return recordings
+            units[int(column[2:])] = values_within(table, column, path, tracked, 1)
+    points, findings = points_66(table, path, tracked)
+    return FeatureRows(frames, np.full(len(table), np.nan), units, points, tracked, findings)

@@ -268,7 +268,7 @@ def _reading_in_order(
         with warnings.catch_warnings():
             # Idle threads of the numerical libraries count as threads; they know how to be forked.
             warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
-            with ProcessPoolExecutor(jobs, get_context("fork"), **ending_together()) as pool:
+            with ProcessPoolExecutor(jobs, mp_context=get_context("fork"), **ending_together()) as pool:
                 yield pool.map(_read_inherited, keys, chunksize=4)
     finally:
         _inherited = None

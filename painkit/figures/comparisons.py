@@ -49,7 +49,7 @@ def rows_with_intervals(
             error_x=interval(part, thickness=1),
             mode="markers",
             marker={"color": QUALITATIVE[0], "size": 8},
-            name="measured here, with interval",
+            name=f"measured here{', simulated' if simulated else ''}, with interval",
             showlegend=column == 1,
             row=1,
             col=column,

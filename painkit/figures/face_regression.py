@@ -37,7 +37,7 @@ def crops_by_level(cohort: Cohort, store: CropStore, *, per_level: int = 2, seed
     members = [rng.permutation(np.flatnonzero(store.usable & (level == k))) for k in range(6)]
     rows = np.concatenate([np.sort(some[:per_level]) for some in members])
     n, gap = len(rows), 6
-    height, width = store.crops().shape[1:3]
+    height, width, _ = store.crop_shape
     strip = np.full((height, n * (width + gap) - gap, 3), 255, dtype=np.uint8)
     for i, crop in enumerate(store.batch(rows)):
         strip[:, i * (width + gap) : i * (width + gap) + width] = crop
@@ -112,11 +112,10 @@ def intensity_trace(
     cursor = len(figure.data)
     stops = np.unique(np.linspace(0, len(frame) - 1, min(count, len(frame))).astype(int))
     has_face = store.usable[rows]
-    crops = store.crops()
-    height, width = crops.shape[1:3]
+    height, width, _ = store.crop_shape
     states = []
     for i in stops:
-        crop = crops[rows[i]] if has_face[i] else np.full((height, width, 3), 235, dtype=np.uint8)
+        crop = store.batch([rows[i]])[0] if has_face[i] else np.full((height, width, 3), 235, dtype=np.uint8)
         line = go.Scatter(x=[frame[i], frame[i]], y=[-0.2, 5.2], hoverinfo="skip", showlegend=False)
         line.update(mode="lines", line={"color": "#888", "width": 1.5})
         caption = f"frame {frame[i]}: level {level[i]:g}"

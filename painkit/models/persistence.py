@@ -12,11 +12,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from painkit import __version__
+from painkit.digests import check_seal, seal
 from painkit.errors import PainkitError
 from painkit.files import write_atomically
 
@@ -25,8 +26,9 @@ __all__ = ["Persistent", "read_tensors", "write_tensors"]
 
 def write_tensors(path: str | PathLike[str], tensors: Mapping[str, Tensor]) -> None:
     """Write named tensors to one safetensors file, whole or not at all."""
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     with write_atomically(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        temporary.write_bytes(content)
 
 
 def read_tensors(path: str | PathLike[str]) -> dict[str, Tensor]:
@@ -59,7 +61,7 @@ class Persistent:
         raise NotImplementedError
 
     def save(self, folder: str | PathLike[str]) -> Path:
-        """Write the fitted model to `folder` as ``model.json`` and ``model.safetensors``.
+        """Write the fitted model to `folder` as ``model.json``, ``model.safetensors`` and their digests.
 
         Raises
         ------
@@ -74,9 +76,9 @@ class Persistent:
         except TypeError as error:
             raise PainkitError(f"cannot be saved: {error}", where=folder) from error
         write_tensors(Path(folder) / "model.safetensors", tensors)
-        # The JSON comes last: a folder that has one is complete.
         with write_atomically(Path(folder) / "model.json") as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
+        seal(folder, names=["model.json", "model.safetensors"])
         return Path(folder)
 
     @classmethod
@@ -89,6 +91,8 @@ class Persistent:
             When the folder holds no such model, one of another kind, or a damaged one.
         """
         path = Path(folder) / "model.json"
+        if path.is_file():
+            check_seal(folder)
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             name = document["estimator"]

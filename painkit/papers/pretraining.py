@@ -18,6 +18,7 @@ from painkit.evaluation.keys import describe, digest, settled, versions
 from painkit.evaluation.run_fold import limited_threads
 from painkit.evaluation.study import Study
 from painkit.faces.crops import FaceCrop
+from painkit.files import write_atomically
 from painkit.kept import kept
 from painkit.metrics.verification import verification_auc
 from painkit.models.crops.verification import FaceVerification
@@ -156,7 +157,7 @@ def pretrain(
 
     # A net that was trained before a kill is not trained again.
     folder = kept(study.out, f"verification-{digest(content)[:12]}", make, resumable=True)
-    trained = FaceVerification.load(folder)
+    trained = FaceVerification.load(folder / "net")
     counts: dict[str, int] = {
         "people trained on": len(trained.identities_),
         "images trained on": trained.n_trained_images_,
@@ -178,12 +179,12 @@ def pretrain(
 def _train_and_test(net: FaceVerification, images: pd.DataFrame, test: Any, folder: Path, seed: int) -> None:
     train, people = images[~test], images.loc[~test, "identity"]
     untrained = clone(net).set_params(iterations=0).fit(train, people).transform(images[test])
-    if (folder / "backbone.safetensors").is_file():  # written after the rest of the net
-        trained = FaceVerification.load(folder).set_params(store=net.store)
-    else:
+    try:
+        trained = FaceVerification.load(folder / "net").set_params(store=net.store)
+    except PainkitError:  # none yet, or damaged
         trained = clone(net).fit(train, people)
-        trained.save(folder)
-        trained.save_backbone(folder / "backbone.safetensors")
+        trained.save(folder / "net")
+    trained.save_backbone(folder / "backbone.safetensors")
     features = trained.transform(images[test])
     rows = []
     for name, of, baseline in (
@@ -195,4 +196,5 @@ def _train_and_test(net: FaceVerification, images: pd.DataFrame, test: Any, fold
             of, images.loc[test, "identity"], baseline=baseline, n_resamples=_RESAMPLES, seed=seed
         )
         rows.append({"row": name, "metric": "AUC", **found._asdict()})
-    pd.DataFrame(rows).to_csv(folder / "auc.csv", index=False)
+    with write_atomically(folder / "auc.csv") as path:
+        pd.DataFrame(rows).to_csv(path, index=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,17 +10,16 @@ from dataclasses import astuple
 from pathlib import Path
 
 import joblib
-from filelock import FileLock
 from tqdm import tqdm
 
 from painkit.errors import PainkitError
-from painkit.files import write_atomically
+from painkit.files import locked, write_atomically
 from painkit.simulation.biovid import biovid_tasks
 from painkit.simulation.dynamics import person_of
 from painkit.simulation.ferplus import ferplus_tasks
 from painkit.simulation.identities import identity_tasks
 from painkit.simulation.labels import Labels, simulate_labels
-from painkit.simulation.marker import BEGUN, MARKER
+from painkit.simulation.marker import BEGUN, MARKER, marker_text, read_marker
 from painkit.simulation.profiles import PROFILES, Settings
 from painkit.simulation.truth import region_tasks, write_truth
 from painkit.simulation.writer import Sequence, Task, discard, sequence_task
@@ -76,7 +74,7 @@ def simulate(
     root = Path(dest)
     # The lock is let go by the system when a process dies; it lies elsewhere to leave no trace in the tree.
     name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
-    with FileLock(Path(tempfile.gettempdir()) / f"painkit-{name}.lock"):
+    with locked(Path(tempfile.gettempdir()) / f"painkit-{name}.lock", root):
         if _begin(root, settings):
             _complete(root, settings, jobs, progress)
     return root
@@ -99,7 +97,7 @@ def _complete(root: Path, settings: Settings, jobs: int, progress: bool) -> None
         subjects.to_csv(path, index=False)
     _sweep(root)
     with write_atomically(root / MARKER) as path:
-        path.write_text(json.dumps(settings.marker(), indent=1) + "\n", "utf-8")
+        path.write_text(marker_text(settings.marker()), "utf-8")
     (root / BEGUN).unlink(missing_ok=True)
 
 
@@ -109,10 +107,7 @@ def _begin(root: Path, settings: Settings) -> bool:
         raise PainkitError("is no folder", where=root, expected="a new or empty folder")
     for name in (MARKER, BEGUN):
         if (root / name).is_file():
-            try:
-                found = json.loads((root / name).read_text("utf-8"))
-            except ValueError:
-                found = None
+            found = read_marker(root / name)
             if found != settings.marker():
                 raise PainkitError(
                     f"holds another simulation: {found}", where=root / name, expected=f"{settings.marker()}"
@@ -124,7 +119,7 @@ def _begin(root: Path, settings: Settings) -> bool:
     if root.is_dir() and any(root.iterdir()):
         raise PainkitError("is not empty and no simulation", where=root, expected="a new or empty folder")
     with write_atomically(root / BEGUN) as path:
-        path.write_text(json.dumps(settings.marker()), "utf-8")
+        path.write_text(marker_text(settings.marker()), "utf-8")
     return True
 
 

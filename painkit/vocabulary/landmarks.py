@@ -10,12 +10,32 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EYES", "FROM_68", "GROUPS", "LINES", "MIRROR", "N_LANDMARKS", "REGIONS", "landmark_name"]
+__all__ = [
+    "EYES",
+    "FROM_68",
+    "GROUPS",
+    "LINES",
+    "MIRROR",
+    "N_LANDMARKS",
+    "OTHER_SCHEMES",
+    "REGIONS",
+    "landmark_name",
+]
 
 N_LANDMARKS: Final = 66
 
 #: Rows of a 68-point array that make the 66-point one.
 FROM_68: Final[NDArray[np.intp]] = np.delete(np.arange(68), [60, 64])
+
+#: Other schemes by their number of points; no table leads from them to these landmarks.
+OTHER_SCHEMES: Final[dict[int, str]] = {
+    5: "eyes, nose and mouth corners, as face detectors give",
+    49: "iBUG without jaw and inner mouth corners",
+    98: "WFLW, as OpenFace 3 gives",
+    106: "JD landmark",
+    468: "MediaPipe face mesh",
+    478: "MediaPipe face mesh with irises, as py-feat's MPDetector gives",
+}
 
 #: Landmarks of each part of the face.
 GROUPS: Final[dict[str, tuple[int, ...]]] = {

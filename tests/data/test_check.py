@@ -21,6 +21,7 @@ from painkit.data.check import check
 from painkit.data.identities import read_identities
 from painkit.data.manifests import manifest, manifest_folder, manifests, read_manifest
 from painkit.errors import PainkitError
+from painkit.simulation.marker import marker_text
 from painkit.vocabulary.scales import SCALES, SEQUENCE_LABELS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -137,7 +138,7 @@ def test_unusable_copies(archive, tmp_path):
 
 
 def test_simulated_counts_go_by_the_profile(archive):
-    (archive.root / "simulation.json").write_text('{"profile": "smoke"}')
+    (archive.root / "simulation.json").write_text(marker_text({"profile": "smoke"}))
     report = check("simulated", archive.root, progress=False)
     messages = set(report.findings[report.findings["kind"] == "counts"]["message"])
     assert messages == {"2 subjects, the manifest has 4", "2 sequences, the manifest has 8"}

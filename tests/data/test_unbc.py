@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from archive_files import OTHER, OTHER_SEQUENCE, SEQUENCE, SUBJECT, face, points
 
 from painkit.data import load
 from painkit.errors import PainkitError
+from painkit.simulation.marker import marker_text
 
 
 def read(archive, **options):
@@ -323,7 +323,7 @@ def test_wrong_table_of_subjects(archive, text, told):
 def test_simulated_tree_says_so(archive):
     with pytest.raises(PainkitError, match=r"has no simulation\.json"):
         load("simulated", archive.root)
-    (archive.root / "simulation.json").write_text(json.dumps({"profile": "smoke", "seed": 3, "version": 1}))
+    (archive.root / "simulation.json").write_text(marker_text({"profile": "smoke", "seed": 3, "version": 1}))
     cohort = load("simulated", archive.root, progress=False)
     assert (cohort.name, cohort.simulated) == ("simulated", True)
     assert "SIMULATED" in str(cohort.summary())

@@ -71,7 +71,7 @@ def test_each_stop_of_the_slider_shows_the_crop_of_its_frame(
             assert np.ptp(image) == 0
             assert "no face" in caption
         else:
-            np.testing.assert_array_equal(image, store.crops()[row])
+            np.testing.assert_array_equal(image, store.batch([row])[0])
             assert f"frame {row + 1}: level {faces.table['level'][row]}" in caption
             assert "1.50" in caption
         assert list(state.data[0].x) == [row + 1, row + 1]
@@ -104,12 +104,12 @@ def test_strip_holds_crops_of_the_level_that_its_caption_names(
 ) -> None:
     figure = crops_by_level(cohort, store, per_level=1, seed=1)
     strip = decoded(figure.layout.images[0])
-    crops = store.crops()
+    crops = {row: store.batch([row])[0] for row in np.flatnonzero(store.usable)}
     captions = figure.layout.xaxis.ticktext
     assert len(captions) == len(np.unique(faces.table["level"][store.usable]))
     for i, caption in enumerate(captions):
         shown = strip[:, i * 102 : i * 102 + 96]
-        row = int(np.argmin([np.abs(shown.astype(int) - crop).sum() for crop in crops]))
+        row = min(crops, key=lambda k: np.abs(shown.astype(int) - crops[k]).sum())
         np.testing.assert_array_equal(shown, crops[row])
         level, subject = faces.table["level"][row], faces.table["subject"][row]
         assert caption == f"level {level}<br><sub>{subject}</sub>"

@@ -70,7 +70,11 @@ def test_a_saved_model_predicts_what_it_predicted(data, tmp_path: Path, placemen
         np.testing.assert_allclose(after, before, rtol=0, atol=1e-9)
     for before, after in zip(model.frame_estimates(X), loaded.frame_estimates(X), strict=True):
         np.testing.assert_array_equal(after, before)
-    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["model.json", "model.safetensors"]
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
+        "digests.json",
+        "model.json",
+        "model.safetensors",
+    ]
 
 
 def test_a_damaged_or_foreign_model_is_refused_by_name(data, fitted, tmp_path: Path):

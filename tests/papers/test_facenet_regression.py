@@ -333,20 +333,22 @@ def test_pretraining_holds_people_out_and_is_read_again(people: IdentityImages, 
     assert (found.auc["n_pairs"] == 8 * 7 / 2).all()  # of the eight images of two people
     assert found.auc["value"][:2].between(0, 1).all()
     (folder,) = tmp_path.glob("verification-*")
-    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    trained_at = [before[folder / "net" / name] for name in ("model.json", "model.safetensors")]
     again = pretrain(study, net, people)
-    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     pd.testing.assert_frame_equal(again.auc, found.auc)
     # A run killed while it tested the net does not train it again.
     (folder / "auc.csv").unlink()
     folder.rename(folder.with_name(f".{folder.name}.part"))
     after_kill = pretrain(study, net, people)
-    assert all(path.stat().st_mtime_ns == at for path, at in before.items() if path.name != "auc.csv")
+    net_files = [folder / "net" / name for name in ("model.json", "model.safetensors")]
+    assert [path.stat().st_mtime_ns for path in net_files] == trained_at
     pd.testing.assert_frame_equal(after_kill.auc, found.auc)
     model = FaceNetRegression(store=store, width=1 / 32, iterations=0, pretrained=found.weights, device="cpu")
     X = people.images.assign(subject="a", sequence="a", frame=np.arange(24))
     loaded = model.fit(X, np.zeros(24)).net_.backbone.state_dict()
-    trained = FaceVerification.load(found.weights.path.parent).net_.backbone.state_dict()
+    trained = FaceVerification.load(found.weights.path.with_name("net")).net_.backbone.state_dict()
     assert loaded.keys() == trained.keys()
     assert all(np.array_equal(loaded[name], trained[name]) for name in loaded)
 

@@ -119,7 +119,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
 
     def _open_store(self) -> CropStore:
         store = self.store if isinstance(self.store, CropStore) else CropStore(Path(self.store))
-        if (shape := store.crops().shape[1:]) != (*self._crop_size, 3):
+        if (shape := store.crop_shape) != (*self._crop_size, 3):
             height, width = self._crop_size
             raise PainkitError(
                 f"crops of shape {shape}", where=store.folder, expected=f"{height}x{width} crops"

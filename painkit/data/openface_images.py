@@ -1,0 +1,82 @@
+"""Tables of FaceLandmarkImg, OpenFace's tool for images: a file an image, a row a face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from painkit.data.feature_files import FeatureRows, Reading
+from painkit.data.feature_parts import Part, Parts, digits_of, folder_subject
+from painkit.errors import PainkitError
+
+__all__ = ["add_images", "is_of_image"]
+
+
+def is_of_image(table: pd.DataFrame) -> bool:
+    """Whether a table is of faces in an image, not of frames."""
+    return {"face", "confidence"} <= set(table.columns) and "frame" not in table
+
+
+def add_images(
+    folder: Path,
+    tables: list[tuple[Path, pd.DataFrame]],
+    base: Path,
+    read: Callable[[pd.DataFrame, Path], FeatureRows],
+    reading: Reading,
+) -> None:
+    """Add the images of one folder as one sequence, called like the folder.
+
+    The frame of an image is the number at the end of its name, or its place among the names where one has
+    none. An image without a face is not tracked; nor is one with several, as nothing tells whose they are.
+
+    Parameters
+    ----------
+    folder : Path
+    tables : list of path and table
+        Tables in the order of the names.
+    base : Path
+        What is read: a folder, or a single table.
+    read : callable
+        Gives the rows of the tables put together; it may raise `PainkitError` with the line of one.
+    reading : Reading
+        A table that cannot be read is a finding.
+    """
+    while tables:
+        lines = [_face(path, table, reading) for path, table in tables]
+        paths = [path for path, _ in tables]
+        numbers = digits_of([path.as_posix() for path in paths]) or list(range(len(paths)))
+        together = pd.concat(lines, ignore_index=True).assign(frame=list(map(str, numbers)))
+        try:
+            rows = read(together, folder)
+            break
+        except PainkitError as error:
+            bad = 0 if error.line is None else max(error.line - 2, 0)
+            line = None if error.line is None else min(error.line, 2)
+            told = PainkitError(error.what, where=paths[bad], line=line, expected=error.expected)
+            reading.leave_out(paths[bad], told)
+            tables = tables[:bad] + tables[bad + 1 :]
+    else:
+        return
+    order = np.argsort(rows.frames, kind="stable")
+    again = np.flatnonzero(np.diff(rows.frames[order]) == 0)
+    if len(again):
+        one, other = paths[order[again[0]]], paths[order[again[0] + 1]]
+        what = f"{one.name} and {other.name} are both frame {rows.frames[order[again[0]]]}"
+        reading.leave_out(folder, PainkitError(what, where=folder, expected="a folder for each sequence"))
+        return
+    name = folder.name if paths[0] != base else paths[0].stem
+    subject = name if base in (folder, paths[0]) else folder_subject(folder, base, name)
+    reading.add(rows, Parts([Part(subject, name, order, rows.frames[order])], [], set()), folder)
+
+
+def _face(path: Path, table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    """The one row of an image; without success where it shows no face or several."""
+    if len(table) > 1:
+        message = f"the image shows {len(table)} faces and nothing tells whose they are: it is not tracked"
+        finding = ("not_tracked", None, None, None, str(path), message)
+        if finding not in reading.findings:
+            reading.findings.append(finding)
+    return table.reindex([0]).assign(success="1" if len(table) == 1 else "0")
