@@ -206,6 +206,13 @@ def read_file(path: str | os.PathLike[str], limit: int = LIMIT_BYTES) -> bytes:
     return content
 
 
+def ends_in_line(path: str | os.PathLike[str]) -> bool:
+    """Whether a text file, which can be read, ends with an end of line; one that was cut off seldom does."""
+    with open(path, "rb", opener=open_at_once) as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - 1, 0))
+        return file.read(1).isspace()
+
+
 def open_at_once(path: str, flags: int) -> int:
     """Open without waiting for somebody to write into a pipe; an `opener` of `open`."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

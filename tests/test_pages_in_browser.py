@@ -27,6 +27,7 @@ SEQUENCES = [
 ]
 SHORT = {
     "01_deepfacelift": {
+        "jobs": 1,
         "epochs": 1,
         "frame_step": 8,
         "rnn": {"epochs": 1, "frame_step": 16},

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from painkit.attribution.explained_net import ExplainedNet
 from painkit.errors import PainkitError
+from painkit.models.nets.vgg_face import VGGFace
 
 __all__ = ["MEMORY", "BatchMaps", "PixelMaps", "Target", "check_images", "explained_outputs", "map_batches"]
 
@@ -71,7 +72,8 @@ def check_images(model: nn.Module, x: Tensor) -> Tensor:
     Raises
     ------
     PainkitError
-        When they are no (n, channels, height, width) finite real numbers.
+        When they are no (n, channels, height, width) finite real numbers, or lie in 0-1 before a net that
+        takes 0-255 less a mean.
     """
     if not isinstance(x, Tensor) or x.ndim != 4 or not len(x) or not x.is_floating_point():
         shown = f"{tuple(x.shape)} of {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
@@ -80,6 +82,11 @@ def check_images(model: nn.Module, x: Tensor) -> Tensor:
         )
     if not torch.isfinite(x).all():
         raise PainkitError("images with NaN or infinity", expected="finite numbers")
+    if any(isinstance(module, VGGFace) for module in model.modules()) and x.min() >= 0 and x.max() <= 1:
+        raise PainkitError(
+            "images in 0-1 before VGG-Face",
+            expected="those of painkit.models.nets.vgg_face.to_input, from 0-255",
+        )
     like = next(model.parameters(), x)
     with torch.inference_mode(False):
         return x.detach().clone().to(like)

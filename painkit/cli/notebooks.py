@@ -101,7 +101,7 @@ def run_notebook(
             progress_bar=True,
             stderr_file=sys.stderr,  # progress bars of long cells stay visible
             shutdown_kernel="immediate",
-            # A kernel warns that it listens without encryption, as it does on this machine alone, and of its end.
+            # A kernel warns that it listens without encryption (on this machine alone), and of its end.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )
     except PapermillExecutionError as error:

@@ -127,7 +127,7 @@ def read_biovid(
             if isinstance(length, PainkitError):
                 findings.append(
                     unreadable(subject, sequence, None, str(path), length)
-                    if path.is_file()
+                    if os.path.exists(path)
                     else ("missing", subject, sequence, None, str(path), "the video is not there")
                 )
     sequences["n_frames"] = pd.array(lengths, dtype="Int64")

@@ -122,6 +122,7 @@ _COUNTED_BY: dict[str, Callable[[Path], int]] = {
     ".safetensors": _in_safetensors,
     ".pth": _in_torch,
     ".pt": _in_torch,
+    ".tar": _in_torch,
     ".h5": _in_hdf5,
     ".mat": _in_mat,
 }

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.feature_parts import Parts
 from painkit.data.tables import Finding, findings_table, frames_table, subjects_table
-from painkit.data.tree import list_files, why_no_file
+from painkit.data.tree import list_files, refuse_unprintable, why_no_file
 from painkit.errors import PainkitError
+from painkit.files import ends_in_line
 from painkit.vocabulary.landmarks import N_LANDMARKS
 from painkit.vocabulary.scales import SEQUENCE_LABELS
 
@@ -64,6 +65,9 @@ class Reading:
     def add(self, rows: FeatureRows, parts: Parts, path: Path) -> None:
         """Add the sequences of a table."""
         self.findings += [*rows.findings, *parts.findings]
+        if path.is_file() and not ends_in_line(path):
+            message = "the file ends within a line: the last number of its last row may have lost digits"
+            self.findings.append(("unended", None, None, None, str(path), message))
         self.notes |= parts.notes
         for part in parts.parts:
             shape = (len(part.rows), N_LANDMARKS, 2)
@@ -115,6 +119,7 @@ def table_files(
     if root is None:
         raise PainkitError("no file or folder was given", expected=expected)
     path = Path(root)
+    refuse_unprintable(path)
     try:
         if path.is_file():
             return [path]

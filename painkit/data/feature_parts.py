@@ -136,7 +136,7 @@ def parts_of(
             notes.add(_FACES)
             nobody = int(own.isna().sum())
             if nobody:
-                message = f"{nobody} rows without {columns.identity} were left out"
+                message = f"rows without {columns.identity} were left out: {nobody} of {len(rows)}"
                 findings.append(("unexpected", own_subject, None, None, str(path), message))
     return Parts(parts, findings, notes)
 

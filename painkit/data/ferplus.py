@@ -17,7 +17,7 @@ from painkit.data.fer2013 import SIDE, find_table, read_pixels
 from painkit.data.summary import CohortSummary
 from painkit.data.tree import existing_folder
 from painkit.errors import PainkitError
-from painkit.files import cache_folder
+from painkit.files import cache_folder, ends_in_line
 from painkit.kept import cached
 from painkit.simulation.marker import simulation_notes
 from painkit.vocabulary.classes import EMOTIONS, VOTES
@@ -181,6 +181,10 @@ def read_ferplus(root: str | os.PathLike[str], *, cache: bool = True, progress: 
     rows = np.flatnonzero(table["Image name"].notna())
     usage = table["Usage"].to_numpy(dtype=np.str_)
     votes = counts.astype(np.int64)
+    sums = votes.sum(axis=1)
+    if sums[-1] < np.median(sums) and not ends_in_line(path):
+        what = f"the file ends within a line: its last row has {sums[-1]} votes"
+        raise PainkitError(what, where=path, line=len(table) + 1, expected="a whole file")
     images = find_table(folder)
     return EmotionImages(
         root=folder,

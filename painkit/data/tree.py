@@ -20,6 +20,7 @@ __all__ = [
     "list_files",
     "listing_digest",
     "named_like",
+    "refuse_unprintable",
     "undoubled",
     "why_no_file",
 ]
@@ -44,8 +45,7 @@ def existing_folder(root: str | os.PathLike[str] | None, holds: str) -> Path:
     if root is None:
         raise PainkitError("no folder was given", expected=f"the folder that holds {holds}")
     path = Path(root)
-    if _printable(str(path)) != str(path):
-        raise PainkitError("the name is not UTF-8", where=_printable(str(path)), expected="a name in UTF-8")
+    refuse_unprintable(path)
     try:
         if not path.is_dir():
             what = "is a file" if path.exists() else "does not exist"
@@ -57,6 +57,13 @@ def existing_folder(root: str | os.PathLike[str] | None, holds: str) -> Path:
     if empty:
         raise PainkitError("the folder is empty", where=path, expected=f"the folder that holds {holds}")
     return path
+
+
+def refuse_unprintable(path: Path) -> None:
+    """Raise `PainkitError` for a path that is not UTF-8: no table could hold what lies there."""
+    shown = _printable(str(path))
+    if shown != str(path):
+        raise PainkitError("the name is not UTF-8", where=shown, expected="a path in UTF-8")
 
 
 def named_like(parent: Path, name: str) -> Path | None:

@@ -144,6 +144,7 @@ class _Reading:
         elif frames["AU4"].notna().any():
             frames["pspi"] = pspi(frames)
             notes = (*simulated, _COMPUTED)
+            self.findings.append(("computed", None, None, None, None, _COMPUTED))
         sequences = sequence_table(frames, self.folders, self.listings, self.findings)
         subjects, strangers = read_subjects(self.root / "subjects.csv", frames["subject"].unique())
         self.findings += strangers

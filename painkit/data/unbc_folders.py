@@ -37,7 +37,8 @@ def find_folders(root: Path) -> dict[str, Path]:
     found: dict[str, Path | None] = {}
     for name, kinds in _TOP.items():
         for kind in kinds:
-            found[kind] = undoubled(tops[name] or root, kind)
+            top = tops[name]
+            found[kind] = (undoubled(top, kind) if top else None) or undoubled(root, kind)
         if not kinds:
             found[_KINDS[name]] = tops[name]
     folders = {kind: path for kind, path in found.items() if path is not None}

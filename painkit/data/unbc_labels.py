@@ -40,7 +40,8 @@ def places_of(
             found[key] = place
             continue
         why = f"those in {found[key]} were read" if key in found else f"the place is not {names}"
-        message = f"{len(listing[place])} files were left out: {why}"
+        n = len(listing[place])
+        message = f"{n} {'file was' if n == 1 else 'files were'} left out: {why}"
         findings.append(("unexpected", None, None, None, str(folder / place), message))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from painkit.data.tree import why_no_file
 from painkit.errors import PainkitError
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def announced_frames(path: str | PathLike[str]) -> int | None:
     """
     import av  # Loaded on use: most data sets have no video.
 
+    _refuse_no_file(path)
     try:
         with av.open(str(path)) as container:
             if container.streams.video:
@@ -41,6 +44,12 @@ def announced_frames(path: str | PathLike[str]) -> int | None:
     except (av.FFmpegError, OSError) as error:
         raise PainkitError(f"could not be read as video: {error}", where=path) from error
     raise PainkitError("holds no video stream", where=path)
+
+
+def _refuse_no_file(path: str | PathLike[str]) -> None:
+    """Raise for a pipe, which would be waited for."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise why_no_file(path)
 
 
 class Video:
@@ -75,6 +84,7 @@ class Video:
         import av  # Loaded on use: most data sets have no video.
 
         self.path = Path(path)
+        _refuse_no_file(path)
         try:
             with av.open(str(self.path)) as container:
                 if not container.streams.video:

@@ -44,15 +44,17 @@ function wrapped(words, width) {
   );
 }
 
-// Arrays come as bytes: {shape, float32}. They become a Float32Array with its shape.
+// Arrays come as bytes, such as {shape, float32}. They become a typed array with its shape.
+const ARRAYS = { float32: Float32Array, int16: Int16Array, uint8: Uint8Array };
 function unpack(value) {
   if (value === null || typeof value !== "object" || value instanceof DataView) return value;
-  if (value.float32 !== undefined) {
-    const { buffer, byteOffset, byteLength } = value.float32;
-    return Object.assign(new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength)), {
-      shape: value.shape,
-    });
-  }
+  for (const [kind, array] of Object.entries(ARRAYS))
+    if (value[kind] !== undefined) {
+      const { buffer, byteOffset, byteLength } = value[kind];
+      return Object.assign(new array(buffer.slice(byteOffset, byteOffset + byteLength)), {
+        shape: value.shape,
+      });
+    }
   if (Array.isArray(value)) return value.map(unpack);
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, unpack(part)]));
 }

@@ -4,6 +4,7 @@ const EXAGGERATED = 3; // Most movements are smaller than a point.
 
 class LandmarkExplorer extends FrameBrowser {
   build() {
+    super.build();
     const picture = (name) => svg("svg", { class: name });
     this.face = unpack(this.get("face"));
     this.controls.append(

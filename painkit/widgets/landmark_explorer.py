@@ -16,7 +16,8 @@ from painkit.attribution.landmark_scores import rank_correlations, subject_magni
 from painkit.errors import PainkitError
 from painkit.vocabulary.landmarks import LINES, landmark_name
 from painkit.vocabulary.scales import scale_of
-from painkit.widgets.frame_browser import FrameBrowser, packed, page_script
+from painkit.widgets.explorer import packed, page_script
+from painkit.widgets.frame_browser import FrameBrowser
 from painkit.widgets.landmark_parts import CAUSES, PARTS, moved_by_subject, moved_in_frames, over_parts
 
 __all__ = ["LandmarkExplorer"]
@@ -59,14 +60,7 @@ class LandmarkExplorer(FrameBrowser):
         When no frame of the cohort has landmarks, or a chooser is set to what it does not offer.
     """
 
-    _esm = page_script(
-        "drawing.js",
-        "saving.js",
-        "frame_browser.js",
-        "landmark_panels.js",
-        "subject_maps.js",
-        "landmark_explorer.js",
-    )
+    _esm = page_script("frame_browser.js", "landmark_panels.js", "subject_maps.js", "landmark_explorer.js")
 
     target = Unicode().tag(sync=True)
     background = Unicode("frame").tag(sync=True)
@@ -138,8 +132,8 @@ class LandmarkExplorer(FrameBrowser):
         return {f"{self.subject}-{self.sequence}-{self.target}.csv": self.table().to_csv(index=False)}
 
     @validate("target", "background", "division", "colour_range")
-    def _also_offered(self, proposal: Any) -> str:
-        return str(self._offered(proposal))
+    def _listed(self, proposal: Any) -> str:
+        return self.offered(proposal)
 
     @validate("truth")
     def _known(self, proposal: Any) -> bool:

@@ -321,6 +321,12 @@ def test_images_the_net_does_not_take_are_refused(x: torch.Tensor, message: str)
         lrp(small_net(), x, "LRPZ")
 
 
+def test_images_in_0_to_1_before_vgg_face_are_told() -> None:
+    net = VGGFace(3, width=1 / 64, input_size=32)
+    with pytest.raises(PainkitError, match=r"images in 0-1 before VGG-Face.*vgg_face\.to_input"):
+        lrp(net, torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)), "LRPZ")
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -1,6 +1,7 @@
 """`painkit data` and `painkit simulate`, as a user calls them."""
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -26,6 +27,24 @@ def test_a_whole_copy_is_usable_and_a_damaged_one_is_told(smoke, tmp_path):
     empty = call("data", "check", "unbc", tmp_path)
     assert empty.exit_code == 1
     assert "NOT usable" in empty.output
+
+
+def test_findings_are_a_line_a_kind_and_what_is_simulated_on_purpose_is_none(smoke, tmp_path):
+    """A simulation lacks landmarks and blackens frames as the archive does; a file that is gone is told."""
+    assert "no findings" in call("data", "check", "simulated", smoke).output
+    copy = shutil.copytree(smoke, tmp_path / "copy [b]")
+    lost = sorted((copy / "AAM_landmarks" / "042-ll042").rglob("*_aam.txt"))[:3]
+    for path in lost:
+        path.unlink()
+    output = call("data", "check", "simulated", copy).output
+    assert f"simulated in {copy}: usable" in output
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines() if "│" in line]
+    at = next(k for k, row in enumerate(rows) if row[:2] == ["3", "missing (warning)"])
+    told = "".join(row[2] for row in rows[at:]).replace(" ", "")
+    assert told == f"{lost[0].relative_to(copy)}: the frame has no file of landmarks".replace(" ", "")
+    assert max(map(len, output.splitlines())) <= 118
+    machine = json.loads(call("data", "check", "simulated", copy, "--json").stdout)
+    assert [finding["path"] for finding in machine["findings"]] == [str(path) for path in lost]
 
 
 @pytest.mark.parametrize("options", [["--profile", "huge"], ["--images", "some"]])

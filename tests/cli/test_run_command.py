@@ -96,7 +96,16 @@ def test_text_from_data_is_escaped_and_progress_bars_are_left_out(page):
     assert "&lt;script&gt;alert(1)" in text
     assert "100%|" in page.with_suffix(".ipynb").read_text()
     assert "100%|" not in text
-    assert len(re.findall("^mind this$", text, re.MULTILINE)) + text.count(">mind this\n") == 2
+    # Between two states of a bar stand warnings, which are kept: in one box, without a blank line.
+    boxes = re.findall(
+        r'data-mime-type="application/vnd.jupyter.stderr"[^>]*>\s*<pre>(.*?)</pre>', text, re.DOTALL
+    )
+    assert boxes == ["mind this\nmind this\n"]
+
+
+@pytest.mark.notebook
+def test_a_kernel_does_not_warn_into_the_first_bar(ran):
+    assert "IPKernelApp" not in ran[1].stderr
 
 
 def test_a_parameter_the_notebook_does_not_declare_is_refused_by_name(tmp_path):

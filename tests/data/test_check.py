@@ -31,7 +31,7 @@ def test_a_card_for_everything_the_papers_use():
     assert manifest_folder() == REPOSITORY / "data_manifests"
     assert {card.name for card in manifests()} == {
         "unbc", "biovid-a", "biovid-d", "ferplus", "casia-webface", "vgg-face", "face-verification",
-        "painregression", "simulated",
+        "painregression", "simulated", "landmark-tracker",
     }  # fmt: skip
     unbc = manifest("unbc")
     assert unbc.counts == {
@@ -137,6 +137,28 @@ def test_unusable_copies(archive, tmp_path):
     assert "no frame has a PSPI" in report.findings["message"].iloc[0]
 
 
+def test_a_folder_of_images_that_are_named_otherwise_is_not_usable(archive, noise):
+    for frame in range(1, 5):
+        path = archive.image(SUBJECT, SEQUENCE, frame, noise(frame))
+        path.rename(path.with_suffix(".tiff"))
+    report = check("unbc", archive.root, progress=False)
+    assert not report.usable
+    (finding,) = report.findings[report.findings["severity"] == "error"].to_dict("records")
+    assert (
+        "not one frame has an image: the name is not SEQUENCE, a number and .png or .jpg"
+        in finding["message"]
+    )
+    assert finding["path"].endswith("001.tiff")
+
+
+def test_a_damaged_image_is_told_once(archive, noise):
+    for frame in range(1, 5):
+        archive.image(SUBJECT, SEQUENCE, frame, noise(frame))
+    archive.image(SUBJECT, SEQUENCE, 1, noise(1)).write_bytes(b"small")
+    report = check("unbc", archive.root, progress=False)
+    assert kinds(report).count("unreadable") == 1
+
+
 def test_simulated_counts_go_by_the_profile(archive):
     (archive.root / "simulation.json").write_text(marker_text({"profile": "smoke"}))
     report = check("simulated", archive.root, progress=False)
@@ -193,7 +215,7 @@ def whole_weights(path):
     """Write a small file of the kind that the ending names."""
     values = np.arange(6, dtype=np.float32).reshape(2, 3)
     match path.suffix:
-        case ".pth":
+        case ".pth" | ".tar":
             torch.save({"state_dict": {"fc8.weight": torch.tensor(values)}}, path)
         case ".pt":  # as older releases wrote
             torch.save({"fc8.weight": torch.tensor(values)}, path, _use_new_zipfile_serialization=False)
@@ -209,7 +231,7 @@ def whole_weights(path):
     return path
 
 
-KINDS = [".pth", ".pt", ".mat", ".h5", ".safetensors", ".npz"]
+KINDS = [".pth", ".pt", ".tar", ".mat", ".h5", ".safetensors", ".npz"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -224,6 +246,23 @@ def test_weights_are_usable_only_when_whole(tmp_path, kind):
         assert f"is damaged or no {kind} file" in report.findings["message"].iloc[0]
     path.write_text("the download page asks you to sign in\n" * 50)
     assert not check("vgg-face", path).usable
+
+
+def test_hdf5_that_points_elsewhere_or_announces_more_than_fits_is_refused(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(100))
+    path = tmp_path / "net.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("fc8", (10,), "u1", external=[(str(secret), 0, 10)])
+    assert "fc8 keeps its numbers in another file" in check("vgg-face", path).findings["message"].iloc[0]
+    with h5py.File(path, "w") as file:
+        layout = h5py.VirtualLayout((10,), "u1")
+        layout[:] = h5py.VirtualSource("other.h5", "fc8", (10,))
+        file.create_virtual_dataset("fc8", layout)
+    assert "fc8 keeps its numbers in another file" in check("vgg-face", path).findings["message"].iloc[0]
+    with h5py.File(path, "w") as file:
+        file.create_dataset("fc8", (1 << 40,), "f4", chunks=(1024,))
+    assert "fc8 announces 4,398,046,511,104 bytes" in check("vgg-face", path).findings["message"].iloc[0]
 
 
 @pytest.mark.parametrize("kind", [".pth", ".mat", ".npz"])

@@ -6,6 +6,7 @@ import csv
 
 import numpy as np
 import pytest
+from feature_tables import OPENFACE, PYFEAT, openface, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,19 +58,6 @@ def test_each_is_refused_by_the_other_reader(shared):
         load("openface", shared / "real/openface/Feat_Test.csv")
 
 
-def table(columns, rows, separator=", "):
-    names = [*columns, *(f"{axis}_{k}" for axis in "xy" for k in range(68))]
-    lines = [separator.join(names)]
-    for row in rows:
-        points = [f"{100 + k}" for k in range(68)] + [f"{200 + k}" for k in range(68)]
-        lines.append(separator.join([*map(str, row), *points]))
-    return "\n".join(lines) + "\n"
-
-
-OPENFACE = ["frame", "face_id", "timestamp", "confidence", "success"]
-OPENFACE += [f"AU{n:02d}_r" for n in (4, 6, 7, 9, 10, 45)]
-
-
 @pytest.mark.parametrize("separator", [",", ", "])
 def test_failed_frames_are_masked_and_counted(tmp_path, separator):
     rows = [
@@ -92,21 +80,6 @@ def test_failed_frames_are_masked_and_counted(tmp_path, separator):
     assert cohort.findings["message"].tolist() == [
         "tracking failed in 1 of 4 frames; their landmarks are masked"
     ]
-
-
-def test_surest_of_several_faces_and_order(tmp_path):
-    rows = [
-        (2, 0, 0, 0.6, 1, 0, 0, 0, 0, 0, 0),
-        (1, 0, 0, 0.9, 0, 1, 0, 0, 0, 0, 0),
-        (1, 1, 0, 0.7, 1, 2, 0, 0, 0, 0, 0),
-        (1, 2, 0, 0.5, 1, 3, 0, 0, 0, 0, 0),
-    ]
-    path = tmp_path / "two.csv"
-    path.write_text(table(OPENFACE, rows))
-    cohort = load("openface", path)
-    assert cohort.frames["frame"].tolist() == [1, 2]
-    assert cohort.frames["AU4"].tolist() == [2, 0]
-    assert cohort.findings["kind"].tolist() == ["duplicate"]
 
 
 def test_a_unit_off_its_scale_is_told_with_its_line(tmp_path):
@@ -142,8 +115,9 @@ def test_a_file_about_two_people_is_about_two_people(tmp_path, tool):
         ["p2", "study", 2],
     ]
     assert not len(cohort.findings)
-    path.write_text(table(["subject", *OPENFACE], [*rows, rows[0]]))  # another face beside p2
-    assert load(tool, path).findings[["kind", "subject"]].to_numpy().tolist() == [["duplicate", "p2"]]
+    path.write_text(table(["subject", *OPENFACE], [*rows, rows[0]]))  # another face beside p2, or a mistake
+    with pytest.raises(PainkitError, match=r"line 6: frame 1 stands a second time, first in line 2"):
+        load(tool, path)
     path.write_text(table(["subject", *OPENFACE], [rows[0], ("", *rows[1][1:])]))
     with pytest.raises(PainkitError, match=r"study\.csv, line 3: subject is empty"):
         load(tool, path)
@@ -153,7 +127,7 @@ def test_pyfeat_inputs_failures_and_missing_unit(tmp_path):
     rows = [(0, 0.99, 0.5, r"C:\v\a.mp4"), (1, "", 0.7, r"C:\v\a.mp4"), (0, 0.9, 0.1, "/v/b.png")]
     (tmp_path / "fex.csv").write_text(table(["frame", "FaceScore", "AU04", "input"], rows, ","))
     cohort = load("pyfeat", tmp_path)
-    assert cohort.sequences["sequence"].tolist() == ["fex/a", "fex/b"]
+    assert cohort.sequences["sequence"].tolist() == ["fex/a", "fex/v"]
     assert cohort.frames["tracked"].tolist() == [True, False, True]
     assert cohort.frames["AU4"].fillna(-1).tolist() == [0.5, -1, 0.1]
     assert cohort.frames["AU43"].isna().all()
@@ -184,6 +158,185 @@ def test_damaged_tables(tmp_path, content, told):
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(PainkitError, match=told):
         load("openface", path)
+
+
+@pytest.mark.parametrize(("points", "scheme"), [(98, "WFLW"), (478, "MediaPipe"), (66, "")])
+@pytest.mark.parametrize("tool", ["openface", "pyfeat"])
+def test_landmarks_of_another_scheme_are_refused_by_name(tmp_path, tool, points, scheme):
+    path = tmp_path / "a.csv"
+    columns, rows = {
+        "openface": (OPENFACE, openface([1])),
+        "pyfeat": (PYFEAT, [(0, 0.9, 0, 0, "v", "")]),
+    }[tool]
+    path.write_text(table(columns, rows, points=points))
+    with pytest.raises(PainkitError, match=rf"line 1: has {points} landmarks a face.*{scheme}.*68 landmarks"):
+        load(tool, path)
+
+
+def test_landmarks_from_0_to_1_are_refused_as_those_of_the_archive_are(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(table(OPENFACE, openface([1, 2]), scale=1 / 300))
+    with pytest.raises(PainkitError, match="line 2: chin and nose root are less than 2 pixels apart"):
+        load("openface", path)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("-986", "a landmark far from all others"),
+        ("10000", "a landmark far outside any image"),
+        ("1e8", "a landmark far outside any image"),
+        ("inf", "a landmark far outside any image"),
+        ("1e999", "a landmark far outside any image"),
+        ("1.50", "a landmark far from all others"),
+    ],
+)
+def test_landmarks_that_no_face_has_are_masked_and_told_with_their_line(tmp_path, value, told):
+    path = tmp_path / "a.csv"
+    text = table(OPENFACE, openface([1, 2, 3]), ",").splitlines(keepends=True)
+    text[2] = text[2].replace(",150,", f",{value},", 1)
+    path.write_text("".join(text))
+    cohort = load("openface", path)
+    assert cohort.frames["tracked"].tolist() == [True, False, True]
+    assert cohort.frames["pspi"].tolist() == [0, 0, 0]
+    assert cohort.findings["message"].iloc[0] == f"line 3: {told}; the landmarks are masked"
+    # What is not tracked may hold anything.
+    path.write_text("".join(text).replace("2,0,0.08,0.9,1,", "2,0,0.08,0.9,0,"))
+    assert load("openface", path).findings["kind"].tolist() == ["not_tracked"]
+
+
+@pytest.mark.parametrize("value", ["-572", "1e18", "inf", "1.01"])
+def test_units_of_pyfeat_are_from_0_to_1(tmp_path, value):
+    path = tmp_path / "a.csv"
+    path.write_text(table(PYFEAT, [(0, 0.9, 0.5, 0, "v", ""), (1, 0.9, value, 0, "v", "")], ","))
+    with pytest.raises(PainkitError, match=rf"line 3: AU04 is '{value}' \(expected a number from 0 to 1"):
+        load("pyfeat", path)
+
+
+@pytest.mark.parametrize("tool", ["openface", "pyfeat"])
+def test_a_foreign_or_damaged_file_is_left_out_and_told(tmp_path, tool):
+    columns, rows = {
+        "openface": (OPENFACE, openface([1])),
+        "pyfeat": (PYFEAT, [(0, 0.9, 0, 0, "v", "")]),
+    }[tool]
+    good = table(columns, rows, ",")
+    (tmp_path / "a.CSV").write_text(good)
+    (tmp_path / "participants.csv").write_text("participant,age\np01,40\n")
+    (tmp_path / "cut.csv").write_text(good[:-100])
+    cohort = load(tool, tmp_path)
+    assert cohort.sequences["sequence"].tolist() == ["a"]
+    found = cohort.findings.set_index("path")
+    assert found.loc[str(tmp_path / "participants.csv"), "kind"] == "unexpected"
+    assert "line 1: has no column frame" in found.loc[str(tmp_path / "participants.csv"), "message"]
+    assert found.loc[str(tmp_path / "cut.csv"), "kind"] == "unreadable"
+    assert "Files left out, as the findings say: 2." in cohort.notes
+    (tmp_path / "a.CSV").unlink()
+    with pytest.raises(PainkitError, match=r"cut\.csv, line 2: .* nor could any of 1 other files be read"):
+        load(tool, tmp_path)
+
+
+def test_openface_with_action_units_alone(tmp_path):
+    rows = [(1, 0, 0, 0.9, 1, 2, 1, 0, 0, 1, 0), (2, 0, 0, 0.2, 0, 5, 5, 5, 5, 5, 5)]
+    path = tmp_path / "a.csv"
+    path.write_text(table(OPENFACE, rows, points=0))
+    cohort = load("openface", path)
+    assert cohort.frames["pspi"].fillna(-1).tolist() == [4, -1]
+    assert not cohort.frames["tracked"].any()
+    assert np.isnan(cohort.landmarks).all()
+    (message,) = cohort.findings["message"]
+    assert message == "the file has no landmarks, only action units: no frame counts as tracked"
+
+
+def test_success_in_words(tmp_path):
+    rows = [(1, 0, 0, 0.9, "True", *[0] * 6), (2, 0, 0, 0.9, "False", *[0] * 6), (3, 0, 0, 0.9, "", *[0] * 6)]
+    path = tmp_path / "a.csv"
+    path.write_text(table(OPENFACE, rows))
+    assert load("openface", path).frames["tracked"].tolist() == [True, False, False]
+    path.write_text(table(OPENFACE, [*rows, (4, 0, 0, 0.9, "maybe", *[0] * 6)]))
+    with pytest.raises(PainkitError, match="line 5: success is 'maybe'"):
+        load("openface", path)
+
+
+def test_clnf_of_daic_woz(tmp_path):
+    folder = tmp_path / "300_P"
+    folder.mkdir()
+    landmarks, units = folder / "300_CLNF_features.txt", folder / "300_CLNF_AUs.txt"
+    columns = ["frame", "timestamp", "confidence", "success"]
+    rows = [(1, 0, 0.9, 1), (2, 0.03, 0.9, 1)]
+    landmarks.write_text(table(columns, rows, name="{axis}{k}"))
+    units.write_text(table([*columns, "AU04_r", "AU12_r"], [(*row, 3, 1) for row in rows], points=0))
+    (folder / "300_COVAREP.csv").write_text("1,2\n3,4\n")
+    cohort = load("openface", tmp_path)
+    assert cohort.sequences[["subject", "sequence", "n_frames"]].to_numpy().tolist() == [["300_P", "300", 2]]
+    assert cohort.landmarks[1, 8].tolist() == [108, 208]
+    assert cohort.frames["AU4"].tolist() == [3, 3]
+    assert cohort.frames["pspi"].isna().all()  # no AU7 in these files
+    assert cohort.findings["kind"].tolist() == ["unexpected"]
+    units.write_text(table([*columns, "AU04_r"], [(9, 0, 0.9, 1, 3)] * 2, points=0))
+    with pytest.raises(PainkitError, match=r"its frames are not those of 300_CLNF_AUs\.txt"):
+        load("openface", tmp_path)
+    units.unlink()
+    assert load("openface", tmp_path).frames["AU4"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (",", ";", r"line 1: is separated by ';' \(expected ','"),
+        ("0.9", "0,9", r"line 2: 148 cells in the row \(expected 147 .* no ',' within a number"),
+        ("0.9", '"0,9"', r"line 2: confidence is '0,9' .* a point before its decimals"),
+        (",267\n", ",267,\n", r"line 2: 148 cells in the row"),  # py-feat 0.1
+    ],
+)
+def test_other_separators_and_longer_rows_are_told_with_line_and_column(tmp_path, old, new, told):
+    path = tmp_path / "a.csv"
+    path.write_text(table(OPENFACE, openface([1, 2]), ",").replace(old, new))
+    with pytest.raises(PainkitError, match=told):
+        load("openface", path)
+
+
+def test_a_file_without_its_last_end_of_line_is_suspect(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(table(OPENFACE, openface([1]))[:-1])
+    assert load("openface", path).findings["kind"].tolist() == ["unended"]
+
+
+def test_pyfeat_says_whose_faces_its_models_have_seen(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(table(PYFEAT, [(0, 0.9, 0, 0, "v", "")], ","))
+    assert any("trained on UNBC-McMaster" in note for note in load("pyfeat", path).notes)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "openface_98_points",
+        "openface_comma_decimals",
+        "openface_semicolon_dot",
+        "pyfeat_mpdetector",
+        "pyfeat_row_longer_than_header",
+    ],
+)
+def test_what_people_have_and_cannot_be_read_is_told_with_its_line(shared, case):
+    with pytest.raises(PainkitError, match=r"\.csv, line [12]: (has \d+ landmarks|is separated|\d+ cells)"):
+        load(case.split("_")[0], shared / "cases" / case)
+
+
+@pytest.mark.parametrize(
+    ("case", "n_tracked"),
+    [
+        ("openface_aus_only", 0),
+        ("openface_bool_success", 4),
+        ("openface_daic_clnf", 5),
+        ("openface_stray_csv", 5),
+        ("openface_uppercase_CSV", 5),
+        ("pyfeat_stray_csv", 3),
+    ],
+)
+def test_what_people_have_is_read(shared, case, n_tracked):
+    cohort = load(case.split("_")[0], shared / "cases" / case)
+    assert cohort.frames["tracked"].sum() == n_tracked
+    assert len(cohort.sequences) == 1
 
 
 def test_wrong_places(tmp_path):

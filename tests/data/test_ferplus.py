@@ -127,6 +127,62 @@ def test_damaged_files(tmp_path, name, old, new, told):
         load("ferplus", tmp_path)
 
 
+def as_icml(text):
+    rows = [line.split(",") for line in text.splitlines()]
+    return "emotion, Usage, pixels\n" + "".join(f"{a},{c},{b}\n" for a, b, c in rows[1:])
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("fer2013.csv", lambda text: "\ufeff" + text.replace("\n", "\r\n")),
+        ("fer2013.csv", lambda text: text + "\n  \n"),
+        ("fer2013.csv", lambda text: '"emotion","pixels","Usage"\n' + text.split("\n", 1)[1]),
+        ("fer2013.csv", as_icml),
+        ("icml_face_data.csv", as_icml),
+    ],
+)
+def test_tables_of_images_as_people_have_them(tmp_path, name, change):
+    pixels, _ = write(tmp_path)
+    path = tmp_path / "fer2013.csv"
+    text = path.read_text()
+    path.unlink()
+    (tmp_path / name).write_text(change(text), encoding="utf-8", newline="")
+    np.testing.assert_array_equal(load("ferplus", tmp_path, cache=False).pixels, pixels)
+
+
+def test_the_last_number_of_a_table_cut_off(tmp_path):
+    write(tmp_path)
+    path = tmp_path / "fer2013.csv"
+    path.write_text(as_icml(path.read_text())[:-2])  # the last grey value lost a digit, and reads
+    with pytest.raises(PainkitError, match="line 7: the row ends within a number"):
+        load("ferplus", tmp_path)
+    path.unlink()
+    votes = tmp_path / "fer2013new.csv"
+    text = votes.read_text().rstrip()
+    votes.write_text(text)  # whole, but for the end of line
+    assert len(load("ferplus", tmp_path)) == 5
+    votes.write_text(text[: -len("8,0,0,0,0")] + "1,0,0,0,0")
+    with pytest.raises(PainkitError, match="line 7: the file ends within a line: its last row has 1 votes"):
+        load("ferplus", tmp_path)
+
+
+def test_a_row_after_a_blank_one(tmp_path):
+    write(tmp_path)
+    path = tmp_path / "fer2013.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:3], "\n", *lines[3:]]))
+    with pytest.raises(PainkitError, match="line 5: a row after a blank one"):
+        load("ferplus", tmp_path)
+
+
+@pytest.mark.parametrize("case", ["fer_blank_last_line", "fer_bom", "fer_icml_columns", "fer_quoted_header"])
+def test_tables_that_people_have(shared, case):
+    images = load("ferplus", shared / "cases" / case, cache=False)
+    assert (len(images), images.dropped) == (9, 1)
+    assert images.images().shape == (9, 48, 48)
+
+
 def test_cut_file_and_wrong_place(tmp_path):
     write(tmp_path)
     path = tmp_path / "fer2013.csv"

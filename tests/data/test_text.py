@@ -139,3 +139,33 @@ def test_files_are_read_to_their_end(tmp_path, size):
     path.write_bytes(bytes(text.LIMIT_BYTES + 1))
     with pytest.raises(PainkitError, match="too large"):
         text.read_bytes(path)
+
+
+@pytest.mark.parametrize(
+    ("files", "cut"),
+    [
+        ([b"   0.0000000e+00\n"] * 3 + [b"   1.0000000e+0"], [3]),  # reads 1, was 10
+        ([b"   0.0000000e+00\n"] * 3 + [b"   1.0000000"], [3]),
+        ([b"0\n", b"2\n", b"1"], [2]),  # may have been 10
+        ([b"0", b"10", b"2"], []),  # nobody ends lines here, and numbers differ in length
+        ([b"0.0000000e+00", b"1.0000000e+01", b"1.0000000e+0"], [2]),
+        ([b"", b"", b"4 2.0 0 0\n", b"4 2.0 0"], [3]),  # empty files tell nothing
+        ([b"4 2 0 0"], []),
+        ([b"168.12 100.50\n168.12 100.5"], [0]),
+        ([b"168.12 100.50\n168.12 100.50"], []),
+        ([b"168.1 100.50\n168.12 10.5"], []),
+        ([], []),
+    ],
+)
+def test_numbers_that_seem_cut_off(files, cut):
+    assert text.cut_files(files) == cut
+
+
+@given(st.integers(0, 65), st.sampled_from([0.01, 10, -20]))
+def test_a_point_torn_off_a_face_is_refused_wherever_it_is(point, factor):
+    points = face()
+    points[point, 0] *= factor
+    data = points_text(points).encode()
+    with pytest.raises(PainkitError, match=rf"line {point + 1}: a point far from all others"):
+        text.parse_points(data, "x")
+    assert text.stack_points([points_text(face()).encode(), data]) is None

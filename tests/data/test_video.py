@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from clip_files import number_of, write_clip
 
 from painkit.data.cohort import Cohort
-from painkit.data.video import Video, VideoFrames, clip_frames
+from painkit.data.video import Video, VideoFrames, announced_frames, clip_frames
 from painkit.errors import PainkitError
 
 N = 138  # BioVid: 5.5 s at 25 frames/s
@@ -158,3 +159,10 @@ def test_frames_of_a_cohort_of_clips_are_listed_with_those_that_miss(tmp_path: P
     cohort = clips(tmp_path, ["a.mp4"], [8])
     with pytest.raises(PainkitError, match="has no videos"):
         clip_frames(replace(cohort, sequences=cohort.sequences.drop(columns="video")))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.mp4")
+    for read in (Video, announced_frames):
+        with pytest.raises(PainkitError, match="is a pipe, socket or device"):
+            read(tmp_path / "a.mp4")

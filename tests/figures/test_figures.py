@@ -6,6 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 import painkit.data
@@ -34,6 +35,30 @@ def test_an_image_survives_its_address():
     image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     encoded = np.frombuffer(base64.b64decode(picture(image)["source"].split(",")[1]), np.uint8)
     np.testing.assert_array_equal(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1], image)
+
+
+def test_names_are_text_and_captions_keep_their_line_breaks():
+    """Plotly takes tags and entities for markup in whatever it writes."""
+    name = "<b>R&D</b><a href='https:x'>"
+    shown = "&lt;b>R&amp;D&lt;/b>&lt;a href='https:x'>"
+    figure = go.Figure(
+        go.Bar(
+            x=[name, "s2"], y=np.array([1.5, 2.5]), text=(name, "a<br>b"), customdata=[[name, 1], ["s2", 2]]
+        )
+    )
+    figure.frames = [go.Frame(name="1", layout={"xaxis": {"title": {"text": name}}})]
+    figure.update_layout(updatemenus=[{"buttons": [{"label": name, "args": [{"visible": [True]}]}]}])
+    figure.add_annotation(text=f"{name}<br><sub>small</sub>")
+    finish(figure, name, simulated=False)
+    [bar], [frame], layout = figure.data, figure.frames, figure.layout
+    assert list(bar.x) == [shown, "s2"]
+    assert list(bar.text) == [shown, "a<br>b"]
+    assert [list(row) for row in bar.customdata] == [[shown, 1], ["s2", 2]]
+    assert bar.y.tolist() == [1.5, 2.5]
+    assert (
+        frame.layout.xaxis.title.text == layout.title.text == layout.updatemenus[0].buttons[0].label == shown
+    )
+    assert layout.annotations[0].text == f"{shown}<br><sub>small</sub>"
 
 
 def test_level_shares_of_each_subject_sum_to_a_hundred_and_count_every_labelled_frame(cohort):

@@ -11,7 +11,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 from painkit.errors import PainkitError
-from painkit.models import gaussian_process
+from painkit.models.sequences import gaussian_process
 from painkit.models.sequences.gaussian_process import GaussianProcess, _Loss
 
 

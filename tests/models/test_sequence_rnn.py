@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from synthetic_sequences import make_sequences
 
@@ -26,7 +24,7 @@ def test_unseen_subjects_are_estimated_better_than_by_the_training_mean(data):
     model = SequenceRNN(random_state=0, epochs=60, batch_size=10, lr=3e-3, frame_step=2)
     predicted = cross_val_predict(model, X, y, groups=subjects, cv=GroupKFold(4))
     error, constant = np.abs(predicted - y).mean(axis=0), np.abs(y.mean(axis=0) - y).mean(axis=0)
-    # 0.75 to 0.80 of the constant's error over three seeds.
+    # 0.74 to 0.80 of the constant's error over four seeds.
     assert (error < 0.85 * constant).all()
 
 
@@ -35,15 +33,6 @@ def test_the_padding_of_a_batch_does_not_reach_the_estimate(data):
     model = SequenceRNN(random_state=0, epochs=1, standardize="train").fit(X, y)
     alone = np.concatenate([model.predict([sample]) for sample in X])
     np.testing.assert_allclose(model.predict(X), alone, atol=1e-5)
-
-
-def test_seed_saving_and_cloning_keep_the_predictions(data, tmp_path: Path):
-    X, y, _ = data
-    model = SequenceRNN(random_state=0, epochs=2, placement="input", standardize="train").fit(X, y[:, 0])
-    assert model.predict(X).shape == (len(X),)
-    np.testing.assert_array_equal(clone(model).fit(X, y[:, 0]).predict(X), model.predict(X))
-    model.save(tmp_path)
-    np.testing.assert_array_equal(SequenceRNN.load(tmp_path).predict(X), model.predict(X))
 
 
 def test_sequences_without_a_tracked_frame_are_counted_and_answered_with_nan(data):

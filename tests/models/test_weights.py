@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from painkit.errors import PainkitError
 from painkit.models.nets.face_net import FaceBackbone, VerificationNet
+from painkit.models.nets.resnet18 import resnet18
 from painkit.models.nets.weights import (
     load_face_weights,
     load_weights,
@@ -167,6 +168,20 @@ def test_counts_of_batch_norm_may_be_integers() -> None:
     source.num_batches_tracked += 7
     load_weights(target, source.state_dict(), where="file.pth")
     assert int(target.num_batches_tracked) == 7
+
+
+def test_a_checkpoint_with_another_last_layer_loads_but_for_it(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source, target = resnet18(8), resnet18(7)
+    fresh = target.fc.weight.clone()
+    wrapped = {f"module.{name}": tensor for name, tensor in source.state_dict().items()}
+    torch.save({"state_dict": wrapped, "epoch": 60, "best": 0.9}, tmp_path / "ferplus.pth.tar")
+    tensors = read_weights(tmp_path / "ferplus.pth.tar")
+    with pytest.raises(PainkitError, match=r"of another shape: fc.bias is \(8,\), the net has \(7,\)"):
+        load_weights(target, tensors, where="ferplus.pth.tar")
+    load_weights(target, tensors, where="ferplus.pth.tar", keep=("fc",))
+    assert torch.equal(target.fc.weight, fresh)
+    assert torch.equal(target.layer4[1].bn2.running_var, source.layer4[1].bn2.running_var)
 
 
 def test_files_of_real_downloads(shared: Path) -> None:

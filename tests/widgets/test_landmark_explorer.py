@@ -12,7 +12,7 @@ from painkit.simulation.action_units import DISPLACEMENT
 from painkit.vocabulary.action_units import UNIT_LANDMARKS
 from painkit.vocabulary.landmarks import REGIONS
 from painkit.widgets import LandmarkExplorer
-from painkit.widgets.frame_browser import packed
+from painkit.widgets.explorer import packed
 
 
 @pytest.fixture

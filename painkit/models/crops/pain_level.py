@@ -18,6 +18,7 @@ from painkit.errors import PainkitError
 from painkit.models.crops.base import CropEstimator
 from painkit.models.crops.estimates import estimate_rows
 from painkit.models.nets.face_net import PainNet
+from painkit.models.settings import check_settings
 from painkit.models.training.batches import Thinning, thin
 from painkit.models.training.loop import descend
 from painkit.models.training.losses import CentreLoss, smooth_l1
@@ -95,8 +96,7 @@ class FaceNetRegression(RegressorMixin, CropEstimator):  # type: ignore[misc]
             On labels outside 0-5, no usable frame, a store of other crops, weights of another net, a setting
             that is not accepted, or divergence.
         """
-        if self.loss not in ("smooth_l1", "mse"):
-            raise PainkitError(f"loss={self.loss!r}", expected="'smooth_l1' or 'mse'")
+        check_settings(self)
         acceleration = self._acceleration()
         rows, levels = self._training_frames(X, y)
         rng = np.random.default_rng(self.random_state)

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from painkit.errors import PainkitError
 from painkit.models.frame_tables import frame_labels, frame_rows
 from painkit.models.persistence import Persistent
+from painkit.models.settings import check_settings
 
 __all__ = ["FeatureEstimator", "Features", "TrainingTable"]
 
@@ -55,6 +56,7 @@ class FeatureEstimator(Persistent, BaseEstimator):  # type: ignore[misc]
     _number_format: ClassVar[type[np.floating]] = np.float64
 
     def _training_table(self, X: pd.DataFrame, y: ArrayLike) -> TrainingTable:
+        check_settings(self)
         table, labels = self._table(X), frame_labels(X, y)
         has_features = np.isfinite(table).all(axis=1)
         usable = has_features & np.isfinite(labels)

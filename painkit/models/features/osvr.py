@@ -19,7 +19,6 @@ from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from painkit.errors import PainkitError
 from painkit.models.features.base import FeatureEstimator
 from painkit.models.frame_tables import sequence_slices
 
@@ -110,11 +109,6 @@ class OrdinalSVR(RegressorMixin, FeatureEstimator):  # type: ignore[misc]
 
     def fit(self, X: pd.DataFrame, y: ArrayLike) -> Self:
         """Train on frames (subject, sequence, frame, row) and their levels (n,), NaN where missing."""
-        if self.norm not in (1, 2) or self.supervision not in ("all", "keyframes"):
-            raise PainkitError(
-                f"norm={self.norm!r}, supervision={self.supervision!r}",
-                expected="1 or 2; 'all' or 'keyframes'",
-            )
         z, levels, usable = self._training_table(X, y)
         numbers = X["frame"].to_numpy(dtype=np.float64)
         labelled: list[NDArray[np.intp]] = []
@@ -159,26 +153,29 @@ class OrdinalSVR(RegressorMixin, FeatureEstimator):  # type: ignore[misc]
             return float(value), a @ v + ridge * alpha - m
 
         upper = c if self.norm == 1 else np.full_like(c, np.inf)
-        found = minimize(
-            dual,
-            np.zeros_like(c),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=Bounds(np.zeros_like(c), upper),
-            options={
-                "maxiter": self.max_iterations,
-                "maxfun": 2 * self.max_iterations,
-                "ftol": 1e-13,
-                "gtol": 1e-8,
-            },
-        )
-        v: NDArray[np.float64] = found.x @ a
-        slack = np.maximum(m - a @ v, 0)
-        primal = float(0.5 * v @ v + c @ (slack if self.norm == 1 else slack**2))
-        self.duality_gap_ = (primal + float(found.fun)) / max(abs(primal), 1e-12)
+        alpha, bounds, iterations = np.zeros_like(c), Bounds(np.zeros_like(c), upper), 0
+        while True:
+            left = self.max_iterations - iterations
+            found = minimize(
+                dual,
+                alpha,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                options={"maxiter": left, "maxfun": 2 * left, "ftol": 1e-13, "gtol": 1e-8},
+            )
+            v: NDArray[np.float64] = found.x @ a
+            slack = np.maximum(m - a @ v, 0)
+            primal = float(0.5 * v @ v + c @ (slack if self.norm == 1 else slack**2))
+            self.duality_gap_ = (primal + float(found.fun)) / max(abs(primal), 1e-12)
+            iterations += found.nit
+            # It may end too early, on one processor and not on another; begun anew from there it goes on.
+            if self.duality_gap_ <= _GAP or not found.nit or iterations >= self.max_iterations:
+                break
+            alpha = found.x
         if self.duality_gap_ > _GAP:
             warn(
-                f"OSVR-L{self.norm} has a duality gap of {self.duality_gap_:.1%} after {found.nit} "
+                f"OSVR-L{self.norm} has a duality gap of {self.duality_gap_:.1%} after {iterations} "
                 "iterations; raise max_iterations",
                 ConvergenceWarning,
                 stacklevel=3,

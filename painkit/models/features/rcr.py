@@ -19,6 +19,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from painkit.errors import PainkitError
 from painkit.models.features.base import FeatureEstimator
 from painkit.models.frame_tables import time_grids
 from painkit.models.training.loop import descend, seeded, train
@@ -96,6 +97,8 @@ class RecurrentConvolutionRegression(RegressorMixin, FeatureEstimator):  # type:
 
     def fit(self, X: pd.DataFrame, y: ArrayLike) -> Self:
         """Train on frames (subject, sequence, frame, row) and their levels (n,), NaN where missing."""
+        if self.kernel % 2 == 0:
+            raise PainkitError(f"kernel={self.kernel}", expected="an odd number of frames")
         z, levels, usable = self._training_table(X, y)
         # Not NaN: a masked term still has a gradient of zero times its value.
         targets = torch.from_numpy(np.where(usable, levels, 0).astype(np.float32))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.random import RandomState
@@ -17,6 +17,7 @@ from painkit.models.labels import numbers
 from painkit.models.nets.landmark_net import N_COORDINATES, Placement
 from painkit.models.persistence import Persistent
 from painkit.models.sequences.standardize import moments, z_scores
+from painkit.models.settings import check_settings
 from painkit.models.training.acceleration import choose_device
 from painkit.vocabulary.personal import PERSONAL_COLUMNS
 
@@ -36,8 +37,9 @@ class SequenceEstimator(Persistent, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    placement : {'none', 'input'}
-        One-hot personal features nowhere, or beside the landmarks of each frame.
+    placement : {'none', 'third_layer', 'input'}
+        One-hot personal features nowhere, beside the net's third layer where it has one, or beside the
+        landmarks of each frame.
     personal_features : tuple of str
         Which of complexion, age and gender are used when `placement` is not ``'none'``.
     standardize : {'subject', 'train'}
@@ -70,18 +72,9 @@ class SequenceEstimator(Persistent, BaseEstimator):  # type: ignore[misc]
     device: str = "cpu"
     progress: bool = False
 
-    _placements: ClassVar[tuple[str, ...]] = ("none", "input")
-
     def _check_settings(self) -> None:
         """Refuse settings that are not accepted."""
-        for name, accepted in (("placement", self._placements), ("standardize", ("subject", "train"))):
-            if getattr(self, name) not in accepted:
-                raise PainkitError(
-                    f"{name}={getattr(self, name)!r}", expected=" or ".join(map(repr, accepted))
-                )
-        for name in ("epochs", "batch_size", "frame_step"):
-            if getattr(self, name, 1) < 1:
-                raise PainkitError(f"{name}={getattr(self, name)}", expected="at least 1")
+        check_settings(self)
         choose_device(self.device)
 
     def _labelled_sequences(

@@ -80,8 +80,6 @@ class DeepFaceLIFT(FrameNetwork):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        if self.stage2 not in ("cross_fitted", "in_sample"):
-            raise PainkitError(f"stage2={self.stage2!r}", expected="'cross_fitted' or 'in_sample'")
         if not self.gp_inputs or not set(self.gp_inputs) <= set(self.labels):
             raise PainkitError(f"gp_inputs={self.gp_inputs}", expected=f"some of labels={self.labels}")
 

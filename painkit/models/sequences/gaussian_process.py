@@ -22,7 +22,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from painkit.errors import PainkitError
+from painkit.models.labels import numbers
 from painkit.models.persistence import Persistent
+from painkit.models.settings import check_settings
 
 with warnings.catch_warnings():
     # At import, linear_operator compiles by torch.jit.script, which newer versions of torch deprecate.
@@ -86,7 +88,8 @@ class GaussianProcess(Persistent, RegressorMixin, BaseEstimator):  # type: ignor
         ConvergenceWarning
             When the search stopped early or a fallback is used; see `fallback_`.
         """
-        statistics, targets = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        check_settings(self)
+        statistics, targets = np.asarray(X, dtype=np.float64), numbers(y)
         if statistics.ndim != 2 or targets.shape != statistics.shape[:1] or len(targets) == 0:
             raise PainkitError(
                 f"inputs of shape {statistics.shape}, targets {targets.shape}", expected="(n, p) and (n,)"
@@ -178,7 +181,12 @@ class GaussianProcess(Persistent, RegressorMixin, BaseEstimator):  # type: ignor
             Add the noise variance: the spread of a new rating (default), not of the latent function.
         """
         check_is_fitted(self)
-        inputs = (np.asarray(X, dtype=np.float64) - self.input_mean_) / self.input_scale_
+        statistics = np.asarray(X, dtype=np.float64)
+        if statistics.ndim != 2 or statistics.shape[1] != self.n_features_in_:
+            raise PainkitError(
+                f"inputs of shape {statistics.shape}", expected=f"(n, {self.n_features_in_}), as in fit"
+            )
+        inputs = (statistics - self.input_mean_) / self.input_scale_
         mean, std = np.full(len(inputs), np.nan), np.full(len(inputs), np.nan)
         known = np.isfinite(inputs).all(axis=1)
         if self.fallback_ == "constant":

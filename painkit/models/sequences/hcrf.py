@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -102,6 +102,7 @@ class HCRF(SequenceEstimator):
     """
 
     n_states: int = 5
+    placement: Literal["none", "input"] = "none"
     l2: float = 1e-3
     max_iter: int = 50
     frame_step: int = 4

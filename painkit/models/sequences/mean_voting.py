@@ -40,8 +40,6 @@ class MeanVoting(FrameNetwork):
 
     def fit(self, X: Sequence[SequenceSample], y: ArrayLike) -> Self:
         """Train stage 1; see `FrameNetwork.fit`. `y` has one column per entry of `labels`."""
-        if self.statistic not in _POOL:
-            raise PainkitError(f"statistic={self.statistic!r}", expected=" or ".join(map(repr, _POOL)))
         super().fit(X, y)
         if self.n_targets_ != len(self.labels):
             raise PainkitError(

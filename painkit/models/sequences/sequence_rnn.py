@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import torch
@@ -60,6 +60,7 @@ class SequenceRNN(SequenceEstimator):
         Mean squared error.
     """
 
+    placement: Literal["none", "input"] = "none"
     hidden: int = 36
     epochs: int = 50
     batch_size: int = 20

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -42,8 +42,6 @@ class FrameNetwork(SequenceEstimator):
 
     Parameters
     ----------
-    placement : {'none', 'third_layer', 'input'}
-        Where the one-hot personal features enter the network.
     labels : tuple of str
         ``('vas', 'opi')`` trains both outputs (multi-task, equal weights, mean squared error on the labels'
         own scales: VAS 0-10, OPI 0-5), ``('vas',)`` the first alone.
@@ -65,8 +63,6 @@ class FrameNetwork(SequenceEstimator):
     batch_size: int = 300
     lr: float = 1e-3
     memory: str | PathLike[str] | None = None
-
-    _placements: ClassVar[tuple[str, ...]] = ("none", "third_layer", "input")
 
     def fit(self, X: Sequence[SequenceSample], y: ArrayLike) -> Self:
         """Train on sequences and their labels.

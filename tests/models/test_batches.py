@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import chisquare
 
 from painkit.errors import PainkitError
-from painkit.models.training.batches import batches, thin
+from painkit.models.training.batches import batches, shuffled, thin
 
 LABELS = hnp.arrays(np.int64, st.integers(0, 80), elements=st.integers(0, 2))
 
@@ -110,6 +111,17 @@ def test_plain_sampling_shows_every_frame_once_before_any_twice() -> None:
 
 def test_batches_have_their_size_even_when_there_are_fewer_frames() -> None:
     assert [b.size for b in batches(np.zeros(3), 8, 4, np.random.default_rng(0))] == [8] * 4
+
+
+def test_epochs_are_shuffled_whole_and_their_last_batch_is_what_is_left() -> None:
+    drawn = list(shuffled(10, 4, 3, seed=0))
+    assert [len(batch) for batch in drawn] == [4, 4, 2] * 3
+    epochs = [torch.cat(drawn[i : i + 3]).tolist() for i in (0, 3, 6)]
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+    again = shuffled(10, 4, 3, seed=0)
+    assert all(torch.equal(a, b) for a, b in zip(drawn, again, strict=True))
+    assert [batch.tolist() for batch in shuffled(10, 4, 3, seed=1)] != [batch.tolist() for batch in drawn]
 
 
 def test_bad_settings_are_refused() -> None:
