@@ -31,6 +31,7 @@ def read_expressions(
     *,
     classes: Mapping[str, Sequence[str]] = CLASSES,
     table: str | PathLike[str] | None = None,
+    between: tuple[float, float] = (0.0, 1.0),
     per_clip: int | None = None,
     progress: bool = True,
     jobs: int = 2,
@@ -46,8 +47,11 @@ def read_expressions(
         classes of part D's table.
     table : path, optional
         Of part D, see `painkit.data.biovid.read_biovid`.
+    between : (float, float)
+        Take the frames of this part of each clip, as shares of its length: clips begin and end with a face at
+        rest, which shows no class.
     per_clip : int, optional
-        Take so many frames of each clip, evenly spread; default all.
+        Take so many of these frames of each clip, evenly spread; default all.
     progress, jobs
         See `read_biovid`.
 
@@ -60,7 +64,7 @@ def read_expressions(
     Raises
     ------
     PainkitError
-        When a class has no clip, and as `read_biovid` does.
+        When a class has no clip, no frame lies `between`, and as `read_biovid` does.
     """
     wanted = {source: name for name, sources in classes.items() for source in sources}
     parts = []
@@ -80,10 +84,17 @@ def read_expressions(
         )
     first = parts[0]
     listed = clip_frames(replace(first, sequences=sequences), jobs)
+    low, high = between
+    if not 0 <= low < high <= 1:
+        raise PainkitError(f"between={between}", expected="two shares of a clip, 0 to 1, the smaller first")
+    place = (listed.groupby("video").cumcount() + 0.5) / listed.groupby("video")["frame"].transform("size")
+    listed = listed[place.between(low, high)].reset_index(drop=True)
+    if listed.empty:
+        raise PainkitError(f"no frame of any clip lies between {low:g} and {high:g} of it", where=root)
     if per_clip is not None:
-        place = listed.groupby("video").cumcount().to_numpy(np.intp)
+        number = listed.groupby("video").cumcount().to_numpy(np.intp)
         length = listed.groupby("video")["frame"].transform("size").to_numpy(np.intp)
-        listed = listed[_evenly(place, length, per_clip)].reset_index(drop=True)
+        listed = listed[_evenly(number, length, per_clip)].reset_index(drop=True)
     shown = listed.groupby("video")["video"].size()
     sequences["n_frames"] = sequences["video"].map(shown)
     frames = listed[["subject", "sequence", "frame"]].assign(
@@ -100,7 +111,7 @@ def read_expressions(
         root=first.root,
         simulated=first.simulated,
         subjects=subjects[subjects["subject"].isin(sequences["subject"])].reset_index(drop=True),
-        sequences=sequences,
+        sequences=sequences.drop(columns="expression"),
         frames=frames,
         landmarks=np.full((len(frames), 66, 2), np.nan, np.float32),
         findings=pd.concat([part.findings for part in parts], ignore_index=True),

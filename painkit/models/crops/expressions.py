@@ -20,26 +20,32 @@ from painkit.errors import PainkitError
 from painkit.models.crops.base import CropEstimator
 from painkit.models.nets import vgg_face
 from painkit.models.nets.vgg_face_weights import load_vgg_face_weights
+from painkit.models.persistence import write_tensors
 from painkit.models.training.batches import Sampling
+from painkit.models.training.initial import standardize_units
 from painkit.models.training.loop import descend
 
 __all__ = ["ExpressionClassifier"]
 
 _PIXELS = 64.0
+_LOOKED_AT = 128  # training frames, for the initial weights
+_FIRST_SCORES = 0.3  # spread: no class is sure yet
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc]
     """VGG-Face fine-tuned to tell expressions apart (Weitz et al. 2018, Sec. 4).
 
-    Without `pretrained` weights all layers are trained, from He's initial weights: a net whose layers do not
-    change the size of what passes through.
+    Without `pretrained` weights all layers are trained, from weights that give every unit mean 0 and spread 1
+    on some training frames: so many layers do not learn from others.
 
     Parameters
     ----------
     input_size : int
         Side of the square crops in `store`; 224 is the published net.
     dropout : float
+    max_norm : float, optional
+        A longer gradient is cut to this norm.
     trained_layers : tuple of str
         What is trained of a pre-trained net: the layers whose names begin so.
     pretrained : path, optional
@@ -63,6 +69,7 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
     iterations: int = 2000
     input_size: int = 224
     dropout: float = 0.5
+    max_norm: float | None = None
     trained_layers: tuple[str, ...] = ("conv5", "fc")
 
     _to_input: ClassVar[Callable[..., Tensor]] = staticmethod(vgg_face.to_input)
@@ -95,7 +102,14 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
         rng = np.random.default_rng(self.random_state)
         seed = int(rng.integers(2**31))
         self._start(seed, X, y)
+        rows = frames["row"].to_numpy(dtype=np.intp)
         if self.pretrained is None:
+            seen = self._open_store().batch(rng.permutation(rows)[:_LOOKED_AT])
+            self.net_.eval()
+            standardize_units(self.net_, vgg_face.to_input(seen, acceleration.device))
+            for part in (self.net_.fc8.weight, self.net_.fc8.bias):
+                part.data *= _FIRST_SCORES
+            # As if pixels, which spread by about 64 about their mean, came scaled: conv1_1 takes larger ones.
             self.net_.conv1_1.weight.register_hook(lambda slope: slope / _PIXELS**2)
         else:
             for name, weight in self.net_.named_parameters():
@@ -107,9 +121,9 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
             images, positions = batch
             with acceleration.autocast():
                 loss = functional.cross_entropy(self.net_(images).float(), targets[positions])
-            return descend([loss], optimizer)
+            return descend([loss], optimizer, max_norm=self.max_norm)
 
-        self._train(step, frames["row"].to_numpy(dtype=np.intp), classes, seed, rng)
+        self._train(step, rows, classes, seed, rng)
         self.net_.requires_grad_(True)
         return self
 
@@ -132,6 +146,11 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
         numbers[known] = self.classes_[scores[known].argmax(axis=1)]
         return numbers
 
+    def save_backbone(self, path: str | PathLike[str]) -> None:
+        """Write all layers as safetensors by their published names, for ``pretrained=`` elsewhere."""
+        check_is_fitted(self)
+        write_tensors(path, self.net_.state_dict())
+
     @property
     def _crop_size(self) -> tuple[int, int]:
         return self.input_size, self.input_size
@@ -148,7 +167,6 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        # Pixels spread by about 64 about their mean; with the slope in `fit` this is as if they came scaled.
-        net.conv1_1.weight.data /= _PIXELS
-        nn.init.normal_(net.fc8.weight, std=0.01)
+        if self.pretrained is not None:  # a fresh last layer on trained ones
+            nn.init.normal_(net.fc8.weight, std=0.01)
         return net.to(memory_format=torch.channels_last)
