@@ -74,20 +74,28 @@ def _is_label(column: str) -> bool:
 
 
 def _columns(frame: pd.DataFrame) -> list[str]:
-    named = [c for c in frame.columns if c in SCALES and SCALES[c].classes]
+    named = [c for c in frame.columns if _classes(frame, c)]
     return [str(c) for c in (*frame.select_dtypes("number").columns, *named) if c not in _NOT_TARGETS]
 
 
+def _classes(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
+    """Names of a column's classes in the order of their numbers; none for a column of numbers."""
+    if isinstance(frame[column].dtype, pd.CategoricalDtype):
+        return tuple(frame[column].cat.categories)
+    numbers = pd.api.types.is_numeric_dtype(frame[column])
+    return SCALES[column].classes if column in SCALES and not numbers else ()
+
+
 def _numbers(frame: pd.DataFrame, target: str) -> NDArray[np.float64]:
-    """Labels of a column; of one that names classes, their numbers in the order of its scale."""
-    column = frame[target]
-    if pd.api.types.is_numeric_dtype(column):
+    """Labels of a column; of one that names classes, their numbers."""
+    column, classes = frame[target], _classes(frame, target)
+    if not classes:
         return np.asarray(column, np.float64)
-    number = {name: float(i) for i, name in enumerate(SCALES[target].classes)}
-    strange = column[column.notna() & ~column.isin(list(number))]
+    number = {name: float(i) for i, name in enumerate(classes)}
+    strange = column[column.notna() & ~column.isin(classes)]
     if len(strange):
-        raise PainkitError(f"{target} is {strange.iloc[0]!r}", expected=", ".join(number))
-    return np.asarray(column.map(number), np.float64)
+        raise PainkitError(f"{target} is {strange.iloc[0]!r}", expected=", ".join(classes))
+    return np.asarray(column.astype(object).map(number), np.float64)
 
 
 def samples(cohort: Cohort, target: str | tuple[str, ...]) -> Samples:
@@ -99,7 +107,7 @@ def samples(cohort: Cohort, target: str | tuple[str, ...]) -> Samples:
     target : str or tuple of str
         Columns of ``cohort.sequences`` (vas, opi, aff, sen), or of ``cohort.frames`` (pspi, AU4, ...), or
         ``level`` (0-5) or ``seven_levels`` (0-6), which are computed from PSPI. A column that names the
-        classes of its scale (stimulus, expression, ...) gives their numbers.
+        classes of its scale (stimulus, expression, ...), or of categories, gives their numbers.
 
     Returns
     -------

@@ -29,7 +29,9 @@ import painkit.models
 from painkit.data.crop_building import build_crop_store
 from painkit.digests import seal
 from painkit.errors import PainkitError
+from painkit.faces.crops import FaceCrop
 from painkit.models.crops.base import CropEstimator
+from painkit.models.crops.expressions import ExpressionClassifier
 from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.crops.verification import FaceVerification
 from painkit.models.features.base import FeatureEstimator
@@ -84,6 +86,12 @@ FEATURES = {
 CROPS = {
     FaceNetRegression: (("predict", "transform"), "level", {"center_p": 1}, {"loss": "hinge"}),
     FaceVerification: (("transform",), "subject", {}, {"sampling": "fair"}),
+    ExpressionClassifier: (
+        ("predict", "decision_function", "predict_proba", "transform"),
+        "level",
+        {"input_size": 32},
+        {"input_size": 64},
+    ),
 }
 ESTIMATORS = [*SEQUENCES, *FEATURES, *CROPS, GaussianProcess]
 
@@ -144,7 +152,10 @@ def crops(cls: type, faces: Any, folder: Path) -> Case:
     small = {"width": 1 / 32, "iterations": 3, "batch_size": 6, "lr": 1e-3, "device": "cpu", **small}
     marks, table = faces.landmarks.copy(), faces.table
     marks[[3, 7]] = np.nan
-    store = build_crop_store(faces.images.__getitem__, marks, folder, content="contract", progress=False)
+    crop = FaceCrop("box", side=small["input_size"]) if "input_size" in small else FaceCrop()
+    store = build_crop_store(
+        faces.images.__getitem__, marks, folder, content="contract", crop=crop, progress=False
+    )
     y = table[target].to_numpy()
     return Case(
         lambda **settings: cls(**{"store": store, **small, **settings}),

@@ -18,8 +18,14 @@ from torch import Tensor
 
 from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
+<<<<<<< HEAD
+from painkit.models.checks import check_settings
+=======
+from painkit.faces.alignment import ALIGNED_SIZE
+>>>>>>> emotions
 from painkit.models.crops.estimates import estimate_rows
 from painkit.models.frame_tables import COLUMNS, frame_labels, frame_rows
+from painkit.models.nets import face_net
 from painkit.models.nets.weights import load_face_weights, load_weights, save_face_weights
 from painkit.models.persistence import Persistent
 from painkit.models.training.acceleration import Acceleration, Precision, choose_acceleration
@@ -87,7 +93,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
     random_state: int = 0
     progress: bool = False
 
-    _crop_shape: ClassVar[tuple[int, ...]] = (112, 96, 3)
+    _to_input: ClassVar[Callable[..., Tensor]] = staticmethod(face_net.to_input)
     _columns: ClassVar[tuple[str, ...]] = COLUMNS
 
     def transform(self, X: pd.DataFrame) -> NDArray[np.float32]:
@@ -103,19 +109,31 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
     def _over(self, X: pd.DataFrame, function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
         """Apply a function of the net to the frames of a table."""
         rows, _ = self._rows(X)
-        return estimate_rows(function, self.net_, self._open_store(), rows, acceleration=self._acceleration())
+        return estimate_rows(
+            function,
+            self.net_,
+            self._open_store(),
+            rows,
+            acceleration=self._acceleration(),
+            to_input=self._to_input,
+        )
 
     def _acceleration(self) -> Acceleration:
         return choose_acceleration(self.device, self.precision)
 
     def _open_store(self) -> CropStore:
         store = self.store if isinstance(self.store, CropStore) else CropStore(Path(self.store))
-        if (shape := store.crop_shape) != self._crop_shape:
-            height, width, _ = self._crop_shape
+        if (shape := store.crop_shape) != (*self._crop_size, 3):
+            height, width = self._crop_size
             raise PainkitError(
-                f"crops of shape {shape}", where=store.folder, expected=f"aligned {height}x{width} crops"
+                f"crops of shape {shape}", where=store.folder, expected=f"{height}x{width} crops"
             )
         return store
+
+    @property
+    def _crop_size(self) -> tuple[int, int]:
+        """Height and width of the crops the net takes."""
+        return ALIGNED_SIZE
 
     def _rows(self, X: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """Rows of the store (n,) that a frame table points to, and which of them have a crop."""
@@ -141,6 +159,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
 
     def _start(self, seed: int, X: pd.DataFrame, y: ArrayLike) -> None:
         """Make `net_`: new weights from a seed, a backbone from the pre-training, on the device."""
+        check_settings(self)
         with seeded(seed):
             self.net_ = self._new_net()
         if isinstance(self.pretrained, CropEstimator):
@@ -148,12 +167,16 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
             weights = first.net_.backbone.state_dict()
             load_weights(self.net_.backbone, weights, where=f"pretrained {type(first).__name__}")
         elif self.pretrained is not None:
-            load_face_weights(self.net_.backbone, self.pretrained, channels=self.pretrained_channels)
+            self._load(self.pretrained)
         self.net_.to(self._acceleration().device, memory_format=torch.channels_last)
+
+    def _load(self, path: str | PathLike[str]) -> None:
+        """Load the backbone of `net_` from a file of weights."""
+        load_face_weights(self.net_.backbone, path, channels=self.pretrained_channels)
 
     def _optimizer(self) -> torch.optim.SGD:
         """Stochastic gradient descent with weight decay, but not of biases, as in the released solver."""
-        named = list(self.net_.named_parameters())
+        named = [(name, p) for name, p in self.net_.named_parameters() if p.requires_grad]
         groups = [
             {"params": [p for name, p in named if name.endswith("bias") == bias], "weight_decay": decay}
             for bias, decay in ((False, self.weight_decay), (True, 0.0))
@@ -180,6 +203,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
             device=device,
             augmentation=Augmentation(self.mirror, self.rotation, self.shift),
             seed=seed,
+            to_input=self._to_input,
         )
         with seeded(seed, device):  # dropout
             self.history_ = train(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from painkit.data.crop_store import CropStore
-from painkit.models.nets.face_net import to_input
+from painkit.models.nets import face_net
 from painkit.models.training.acceleration import Acceleration, true_float32
 
 __all__ = ["estimate_rows"]
@@ -26,6 +26,7 @@ def estimate_rows(
     *,
     acceleration: Acceleration,
     batch_size: int = 128,
+    to_input: Callable[[NDArray[np.uint8], torch.device], Tensor] = face_net.to_input,
 ) -> NDArray[np.float32]:
     """Apply a function of a net to crops, in evaluation mode.
 
@@ -38,6 +39,8 @@ def estimate_rows(
     store, rows : CropStore, (n,) int array
     acceleration : Acceleration
     batch_size : int
+    to_input : callable
+        Gives crops as the net takes them, on a device; by default for the face nets.
 
     Returns
     -------

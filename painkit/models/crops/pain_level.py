@@ -18,7 +18,6 @@ from painkit.errors import PainkitError
 from painkit.models.crops.base import CropEstimator
 from painkit.models.crops.estimates import estimate_rows
 from painkit.models.nets.face_net import PainNet
-from painkit.models.settings import check_settings
 from painkit.models.training.batches import Thinning, thin
 from painkit.models.training.loop import descend
 from painkit.models.training.losses import CentreLoss, smooth_l1
@@ -96,7 +95,6 @@ class FaceNetRegression(RegressorMixin, CropEstimator):  # type: ignore[misc]
             On labels outside 0-5, no usable frame, a store of other crops, weights of another net, a setting
             that is not accepted, or divergence.
         """
-        check_settings(self)
         acceleration = self._acceleration()
         rows, levels = self._training_frames(X, y)
         rng = np.random.default_rng(self.random_state)

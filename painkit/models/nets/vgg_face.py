@@ -96,7 +96,11 @@ class VGGFace(nn.Sequential):
             raise PainkitError(
                 f"images of shape {tuple(x.shape)}", expected=f"(n, 3, {self.input_size}, {self.input_size})"
             )
-        for layer in self:
+        return self.fc8(self.embed(x))  # type: ignore[no-any-return]
+
+    def embed(self, x: torch.Tensor) -> torch.Tensor:
+        """Features that the last layer sees, of images as `forward` takes them."""
+        for layer in list(self)[:-1]:
             x = layer(x)
         return x
 

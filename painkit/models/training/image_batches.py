@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from painkit.data.crop_store import CropStore
-from painkit.models.nets.face_net import to_input
 from painkit.models.training.augmentation import Augmentation
 
 __all__ = ["image_batches"]
@@ -26,6 +25,7 @@ def image_batches(
     device: torch.device,
     augmentation: Augmentation,
     seed: int,
+    to_input: Callable[[Tensor, torch.device], Tensor],
 ) -> Iterator[tuple[Tensor, NDArray[np.intp]]]:
     """Give the images of each batch and their positions in the training set.
 
@@ -40,6 +40,8 @@ def image_batches(
     augmentation : Augmentation
     seed : int
         Of the augmentation.
+    to_input : callable
+        Gives crops (b, height, width, 3) uint8 as the net takes them, on a device.
 
     Yields
     ------

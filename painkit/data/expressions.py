@@ -1,0 +1,141 @@
+"""Frames of BioVid's clips as a cohort of expressions: pain by heat, emotions posed (Weitz et al. 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from painkit.data.biovid import read_biovid
+from painkit.data.cohort import Cohort, content_digest
+from painkit.data.video import VideoFrames, clip_frames
+from painkit.errors import PainkitError
+from painkit.vocabulary.classes import STIMULI
+
+__all__ = ["CLASSES", "read_expressions"]
+
+#: What each class is made of: stimuli of part A, or classes of part D's table (Weitz et al. 2018, Table 1).
+CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"pain": ("PA3", "PA4"), "disgust": ("disgust",), "happiness": ("happiness",)}
+)
+
+
+def read_expressions(
+    root: str | PathLike[str],
+    *,
+    classes: Mapping[str, Sequence[str]] = CLASSES,
+    table: str | PathLike[str] | None = None,
+    between: tuple[float, float] = (0.0, 1.0),
+    per_clip: int | None = None,
+    progress: bool = True,
+    jobs: int = 2,
+) -> Cohort:
+    """Read the frames of the clips of some classes, decoding none yet.
+
+    Parameters
+    ----------
+    root : path
+        Folder of BioVid: part A's ``starting_point`` and ``video``, and the videos of part D.
+    classes : mapping of str to sequence of str
+        The classes to tell apart, in order, and what each is made of: stimuli of part A (BL1, PA1 to PA4) or
+        classes of part D's table.
+    table : path, optional
+        Of part D, see `painkit.data.biovid.read_biovid`.
+    between : (float, float)
+        Take the frames of this part of each clip, as shares of its length: clips begin and end with a face at
+        rest, which shows no class.
+    per_clip : int, optional
+        Take so many of these frames of each clip, evenly spread; default all.
+    progress, jobs
+        See `read_biovid`.
+
+    Returns
+    -------
+    Cohort
+        A sequence a clip and a row of `frames` a frame, with its ``expression`` (a category of `classes`);
+        images are decoded from the videos when asked for. There are no landmarks.
+
+    Raises
+    ------
+    PainkitError
+        When a class has no clip, no frame lies `between`, and as `read_biovid` does.
+    """
+    wanted = {source: name for name, sources in classes.items() for source in sources}
+    parts = []
+    if set(wanted) & set(STIMULI):
+        parts.append(read_biovid(root, progress=progress, jobs=jobs))
+    if set(wanted) - set(STIMULI):
+        parts.append(read_biovid(root, part="D", table=table, progress=progress, jobs=jobs))
+    sequences = pd.concat([part.sequences for part in parts], ignore_index=True)
+    sequences["expression"] = pd.Categorical(sequences["class"].map(wanted), categories=list(classes))
+    sequences = sequences.dropna(subset=["expression"]).sort_values(
+        ["subject", "sequence"], ignore_index=True
+    )
+    lacking = [name for name in classes if not (sequences["expression"] == name).any()]
+    if lacking:
+        raise PainkitError(
+            f"no clip shows {lacking[0]}", where=root, expected=f"one of {', '.join(classes[lacking[0]])}"
+        )
+    first = parts[0]
+    listed = clip_frames(replace(first, sequences=sequences), jobs)
+    low, high = between
+    if not 0 <= low < high <= 1:
+        raise PainkitError(f"between={between}", expected="two shares of a clip, 0 to 1, the smaller first")
+    place = (listed.groupby("video").cumcount() + 0.5) / listed.groupby("video")["frame"].transform("size")
+    listed = listed[place.between(low, high)].reset_index(drop=True)
+    if listed.empty:
+        raise PainkitError(f"no frame of any clip lies between {low:g} and {high:g} of it", where=root)
+    if per_clip is not None:
+        number = listed.groupby("video").cumcount().to_numpy(np.intp)
+        length = listed.groupby("video")["frame"].transform("size").to_numpy(np.intp)
+        listed = listed[_evenly(number, length, per_clip)].reset_index(drop=True)
+    shown = listed.groupby("video")["video"].size()
+    sequences["n_frames"] = sequences["video"].map(shown)
+    frames = listed[["subject", "sequence", "frame"]].assign(
+        expression=pd.Categorical(listed["class"].map(wanted), categories=list(classes)),
+        pspi=np.nan,
+        tracked=False,
+        black=False,
+        image=pd.Series([None] * len(listed), dtype="str"),
+    )
+    read = VideoFrames(first.root, listed["video"].tolist(), listed["frame"].tolist())
+    subjects = pd.concat([part.subjects for part in parts]).drop_duplicates("subject").sort_values("subject")
+    return Cohort(
+        name=first.name,
+        root=first.root,
+        simulated=first.simulated,
+        subjects=subjects[subjects["subject"].isin(sequences["subject"])].reset_index(drop=True),
+        sequences=sequences.drop(columns="expression"),
+        frames=frames,
+        landmarks=np.full((len(frames), 66, 2), np.nan, np.float32),
+        findings=pd.concat([part.findings for part in parts], ignore_index=True),
+        fingerprint=content_digest(read.fingerprint, frames),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        draw=_Clips(read, listed),
+    )
+
+
+class _Clips:
+    """Frames of clips by name."""
+
+    def __init__(self, read: VideoFrames, listed: pd.DataFrame) -> None:
+        self.read = read
+        keys = zip(listed["subject"], listed["sequence"], listed["frame"].tolist(), strict=True)
+        self.number = {key: i for i, key in enumerate(keys)}
+
+    def __call__(self, subject: str, sequence: str, frame: int) -> NDArray[np.uint8]:
+        return self.read(self.number[subject, sequence, frame])
+
+
+def _evenly(place: NDArray[np.intp], length: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
+    """Which places of 0..length-1 are among `count` evenly spread ones."""
+    if count < 1:
+        raise PainkitError(f"{count} frames a clip", expected="1 or more")
+    step = np.maximum(length / count, 1)
+    return np.asarray(np.floor(place / step) != np.floor((place - 1) / step))
