@@ -18,11 +18,8 @@ from torch import Tensor
 
 from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
-<<<<<<< HEAD
-from painkit.models.checks import check_settings
-=======
 from painkit.faces.alignment import ALIGNED_SIZE
->>>>>>> emotions
+from painkit.models.checks import check_settings
 from painkit.models.crops.estimates import estimate_rows
 from painkit.models.frame_tables import COLUMNS, frame_labels, frame_rows
 from painkit.models.nets import face_net
