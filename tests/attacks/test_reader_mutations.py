@@ -25,6 +25,7 @@ from painkit.data import load
 from painkit.data.cohort import Cohort
 from painkit.data.landmark_checks import LIMIT_PIXELS, small_faces, torn_faces
 from painkit.data.mat_cells import read_cells
+from painkit.data.video import Video
 from painkit.errors import PainkitError
 from painkit.vocabulary.classes import VOTES
 
@@ -164,6 +165,14 @@ def read_cohort(name: str, **options: object) -> Callable[[Path], None]:
     return read
 
 
+def read_biovid(root: Path) -> None:
+    cohort = load("biovid", root, progress=False)
+    check_cohort(cohort)
+    for path in sorted(root.glob("video/*/*.mp4")):
+        with suppress(PainkitError), Video(path) as video:
+            assert video[0].dtype == np.uint8
+
+
 def read_ferplus(root: Path) -> None:
     images = load("ferplus", root, cache=False, progress=False)
     assert images.images().shape == (len(images), 48, 48)
@@ -194,7 +203,7 @@ KINDS: dict[str, tuple[Callable[[Path], None], Callable[[Path], None], float]] =
     "clnf": (of_clnf, read_cohort("openface"), 0.05),
     "pyfeat": (of_pyfeat, read_cohort("pyfeat"), 0.1),
     "ferplus": (ferplus, read_ferplus, 0.1),
-    "biovid": (biovid, read_cohort("biovid", progress=False), 0.1),
+    "biovid": (biovid, read_biovid, 0.1),
     "identities": (identities, read_identities, 0.1),
     "predictions": (predictions, read_predictions, 0.1),
 }
