@@ -37,6 +37,19 @@ WRITTEN = {
         "level_spread.csv",
         "errors_by_level.csv",
     ],
+    "04_lrp_emotions": [
+        "table_1.csv",
+        "table_2.csv",
+        "every_fold.csv",
+        "scores.csv",
+        "paired_questions.csv",
+        "confusion.csv",
+        "conservation.csv",
+        "sensitivity.csv",
+        "randomisation.csv",
+        "region_shares.csv",
+        "unit_shares.csv",
+    ],
     "explore_landmarks": [],
 }
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 from painkit.data.biovid import read_biovid
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.video import VideoFrames, clip_frames
-from painkit.errors import PainkitError
+from painkit.errors import PainkitError, unknown
+from painkit.simulation.profiles import default_root
 from painkit.vocabulary.classes import STIMULI
 
-__all__ = ["CLASSES", "read_expressions"]
+__all__ = ["CLASSES", "expressions_of", "read_expressions"]
 
 #: What each class is made of: stimuli of part A, or classes of part D's table (Weitz et al. 2018, Table 1).
 CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -92,8 +94,8 @@ def read_expressions(
     if listed.empty:
         raise PainkitError(f"no frame of any clip lies between {low:g} and {high:g} of it", where=root)
     if per_clip is not None:
-        number = listed.groupby("video").cumcount().to_numpy(np.intp)
-        length = listed.groupby("video")["frame"].transform("size").to_numpy(np.intp)
+        number = np.asarray(listed.groupby("video").cumcount(), np.intp)
+        length = np.asarray(listed.groupby("video")["frame"].transform("size"), np.intp)
         listed = listed[_evenly(number, length, per_clip)].reset_index(drop=True)
     shown = listed.groupby("video")["video"].size()
     sequences["n_frames"] = sequences["video"].map(shown)
@@ -119,6 +121,33 @@ def read_expressions(
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         draw=_Clips(read, listed),
     )
+
+
+def expressions_of(
+    data: str, root: str | PathLike[str] | None, *, profile: str = "demo", seed: int = 0, **options: Any
+) -> Cohort:
+    """Read the expressions of a copy of BioVid, or of a simulated tree.
+
+    Parameters
+    ----------
+    data : {'biovid', 'simulated'}
+    root : path or None
+        The copy, or the simulated tree (whose clips lie in ``biovid``); None simulates one.
+    profile, seed
+        Of the simulation.
+    **options
+        See `read_expressions`.
+    """
+    if data not in ("biovid", "simulated"):
+        raise unknown("data set of clips", data, ("biovid", "simulated"))
+    if root is None and data == "biovid":
+        raise PainkitError("no root is given", expected="the folder of your copy of BioVid")
+    if root is None:
+        from painkit.simulation.simulation import simulate  # not needed to read one that is there
+
+        root = default_root(profile, "thin", seed)
+        simulate(root, profile=profile, seed=seed, jobs=options.get("jobs", 2))
+    return read_expressions(Path(root) / "biovid" if data == "simulated" else root, **options)
 
 
 class _Clips:

@@ -107,7 +107,7 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
             seen = self._open_store().batch(rng.permutation(rows)[:_LOOKED_AT])
             self.net_.eval()
             standardize_units(self.net_, vgg_face.to_input(seen, acceleration.device))
-            for part in (self.net_.fc8.weight, self.net_.fc8.bias):
+            for part in self.net_[-1].parameters():
                 part.data *= _FIRST_SCORES
             # As if pixels, which spread by about 64 about their mean, came scaled: conv1_1 takes larger ones.
             self.net_.conv1_1.weight.register_hook(lambda slope: slope / _PIXELS**2)
@@ -168,5 +168,5 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         if self.pretrained is not None:  # a fresh last layer on trained ones
-            nn.init.normal_(net.fc8.weight, std=0.01)
+            nn.init.normal_(next(net[-1].parameters()), std=0.01)
         return net.to(memory_format=torch.channels_last)

@@ -7,7 +7,7 @@ in as (n, 3, 224, 224) RGB less the mean face colour, made by `to_input`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -96,7 +96,7 @@ class VGGFace(nn.Sequential):
             raise PainkitError(
                 f"images of shape {tuple(x.shape)}", expected=f"(n, 3, {self.input_size}, {self.input_size})"
             )
-        return self.fc8(self.embed(x))  # type: ignore[no-any-return]
+        return cast(torch.Tensor, self[-1](self.embed(x)))
 
     def embed(self, x: torch.Tensor) -> torch.Tensor:
         """Features that the last layer sees, of images as `forward` takes them."""

@@ -89,6 +89,8 @@ def batches(
     y = np.asarray(levels)
     if not y.size:
         raise PainkitError("no frame to train on")
+    if batch_size < 1:
+        raise PainkitError(f"batches of {batch_size}", expected="1 or more")
     if sampling == "uniform":
         members = [np.flatnonzero(y == level) for level in np.unique(y)]
         sizes = np.array([group.size for group in members])

@@ -1,0 +1,176 @@
+"""Maps of relevance beside the images they explain, and what classes and regions they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
+from plotly.subplots import make_subplots
+
+from painkit.figures.style import QUALITATIVE, finish, interval, picture
+
+__all__ = ["DIVERGING", "confusion_matrix", "heatmap_colors", "heatmaps", "recall_by_fold", "region_shares"]
+
+#: Blue speaks against the class, red for it; white is 0.
+DIVERGING: Final = "RdBu_r"
+
+_OUTERMOST: Final = 99.5
+"""Percentile of the magnitude in a map that has the full colour: one pixel may be far beyond all others."""
+
+
+def heatmap_colors(heatmap: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Colour a map: (h, w, 3) RGB, white at 0, full red and blue at the 99.5th percentile of magnitude."""
+    largest = float(np.percentile(np.abs(heatmap), _OUTERMOST)) or float(np.abs(heatmap).max()) or 1.0
+    scale = sample_colorscale(get_colorscale(DIVERGING), np.linspace(0, 1, 256).tolist())
+    colors = np.array([unlabel_rgb(color) for color in scale])
+    index = np.rint((np.clip(heatmap / largest, -1, 1) + 1) * 127.5).astype(int)
+    return np.asarray(np.rint(colors[index]), np.uint8)
+
+
+def heatmaps(
+    images: NDArray[np.uint8],
+    captions: Sequence[str],
+    maps: Mapping[str, NDArray[np.floating]],
+    title: str,
+    *,
+    simulated: bool,
+) -> go.Figure:
+    """Draw images, a row each, with one map a column.
+
+    Parameters
+    ----------
+    images : (n, h, w, 3) uint8 array
+    captions : sequence of str
+        Of each row, such as its true and predicted class.
+    maps : mapping of str to (n, h, w) array
+        By the name of the method. Each map is coloured by its own largest magnitude.
+    title : str
+    simulated : bool
+    """
+    n, (height, width) = len(images), images.shape[1:3]
+    figure = make_subplots(
+        n,
+        1 + len(maps),
+        column_titles=["image", *maps],
+        horizontal_spacing=0.01,
+        vertical_spacing=min(0.12 / n, 0.3 / max(n - 1, 1)),
+    )
+    columns = [images, *(np.stack([heatmap_colors(one) for one in found]) for found in maps.values())]
+    for column, pictures in enumerate(columns, start=1):
+        for row, one in enumerate(pictures, start=1):
+            figure.add_scatter(
+                x=[width / 2],
+                y=[height / 2],
+                mode="markers",
+                marker_opacity=0,
+                hoverinfo="skip",
+                row=row,
+                col=column,
+            )
+            figure.add_layout_image(picture(one), row=row, col=column)
+    axis = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
+    figure.update_xaxes(range=[0, width], constrain="domain", **axis)
+    figure.update_yaxes(range=[height, 0], **axis)
+    for row in range(1, n + 1):
+        for column in range(1, 2 + len(maps)):
+            cell = figure.get_subplot(row, column)
+            cell.yaxis.update(scaleanchor=cell.xaxis.anchor.replace("y", "x"), constrain="domain")
+        figure.update_yaxes(title_text=captions[row - 1], row=row, col=1, title_font_size=11)
+    bar = {"colorscale": DIVERGING, "cmin": -1, "cmax": 1, "color": [0], "showscale": True}
+    bar["colorbar"] = {
+        "title": {"text": "relevance for the class,<br>share of the map's largest", "side": "right"},
+        "thickness": 12,
+        "tickvals": [-1, 0, 1],
+    }
+    figure.add_scatter(x=[None], y=[None], mode="markers", marker=bar, hoverinfo="skip", row=1, col=1)
+    figure.update_layout(showlegend=False)
+    finish(figure, title, simulated=simulated, height=130 + 160 * n)
+    return figure.update_layout(margin_t=110)
+
+
+def confusion_matrix(counts: pd.DataFrame, title: str, *, simulated: bool) -> go.Figure:
+    """Draw counts of true (rows) against predicted classes (columns), coloured by the share of the row."""
+    values = counts.to_numpy(np.float64)
+    totals = values.sum(axis=1, keepdims=True)
+    share = np.divide(100 * values, totals, where=totals > 0, out=np.full(values.shape, np.nan))
+    text = [
+        [f"{count:.0f}<br>{part:.0f} %" for count, part in zip(*row, strict=True)]
+        for row in zip(values, np.nan_to_num(share), strict=True)
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=share,
+            x=list(counts.columns),
+            y=list(counts.index),
+            text=text,
+            texttemplate="%{text}",
+            colorscale="Blues",
+            zmin=0,
+            zmax=100,
+            xgap=2,
+            ygap=2,
+            colorbar={"title": {"text": "% of the true class", "side": "right"}},
+            hovertemplate="true %{y}, called %{x}: %{z:.1f} %<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="predicted class", showgrid=False)
+    figure.update_yaxes(title="true class", autorange="reversed", showgrid=False)
+    return finish(figure, title, simulated=simulated, height=420)
+
+
+def recall_by_fold(folds: pd.DataFrame, chance: float, *, simulated: bool) -> go.Figure:
+    """Draw accuracy and mean recall of every fold (column fold, metrics), with chance as a line."""
+    figure = go.Figure(
+        [
+            go.Bar(x=folds["fold"], y=folds[metric], name=name, marker_color=QUALITATIVE[i])
+            for i, (metric, name) in enumerate(
+                (("accuracy", "accuracy"), ("recall", "mean recall of the classes"))
+            )
+        ]
+    )
+    figure.add_hline(
+        y=chance, line={"dash": "dot", "color": "#555"}, annotation_text=f"chance of mean recall {chance:.2f}"
+    )
+    figure.update_xaxes(title="fold", type="category")
+    figure.update_yaxes(title="share", range=[0, 1])
+    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom"})
+    return finish(figure, "Every fold", simulated=simulated, height=360)
+
+
+def region_shares(shares: pd.DataFrame, title: str, *, simulated: bool) -> go.Figure:
+    """Draw the share of positive relevance in each region, by class, with intervals.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        class, name, value, low, high, area; the rows of one kind of region.
+    title : str
+    simulated : bool
+    """
+    figure = go.Figure()
+    for color, (label, part) in zip(QUALITATIVE, shares.groupby("class", sort=False), strict=False):
+        figure.add_bar(
+            x=part["name"],
+            y=100 * part["value"],
+            error_y=interval(100 * part[["value", "low", "high"]], thickness=1.2),
+            name=str(label),
+            marker_color=color,
+            hovertemplate=f"{label}, %{{x}}: %{{y:.1f}} %<extra></extra>",
+        )
+    area = shares.drop_duplicates("name")
+    if len(area):
+        figure.add_scatter(
+            x=area["name"],
+            y=100 * area["area"],
+            mode="markers",
+            marker={"symbol": "line-ew", "size": 26, "line": {"width": 2, "color": "#333"}},
+            name="share of the picture",
+        )
+    figure.update_yaxes(title="share of positive relevance, %", rangemode="tozero")
+    figure.update_layout(barmode="group", legend={"orientation": "h", "y": 1, "yanchor": "bottom"})
+    return finish(figure, title, simulated=simulated, height=440)
