@@ -16,8 +16,9 @@ from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
 from painkit.evaluation.published import published
 from painkit.faces.crops import FaceCrop
-from painkit.models.crops.pain_level import ROWS, FaceNetRegression
+from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.training.batches import thin
+from painkit.papers.facenet_regression import ROWS
 
 TINY = {"width": 1 / 32, "iterations": 3, "batch_size": 8, "lr": 1e-3, "device": "cpu"}
 SMALL = {**TINY, "iterations": 200, "batch_size": 12, "lr": 0.01, "thinning": None}
