@@ -1,14 +1,15 @@
 """Whatever is killed at any moment, and asked for again, ends as if nothing had happened, and leaves nothing.
 
-``PAINKIT_KILLS`` is the number of kills of each work (a night's: 200), ``PAINKIT_KILLS_EACH`` how many of them one
-folder gets before it is completed, and ``PAINKIT_ATTACKED_SIMULATION`` says profile and images of the simulation
-that is killed ("demo thin").
+``PAINKIT_KILLS`` is the number of kills of each work (a night's: 200), ``PAINKIT_KILLS_EACH`` how many of them
+one folder gets before it is completed, and ``PAINKIT_ATTACKED_SIMULATION`` says profile and images of the
+simulation that is killed ("demo thin").
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ EACH = int(os.environ.get("PAINKIT_KILLS_EACH", "4"))
 
 
 def finish(process: Process, out: Path) -> dict[str, str]:
-    process.join(1800)
+    process.join(7200)
     assert process.exitcode == 0
     return json.loads(out.with_suffix(".json").read_text())
 
@@ -86,6 +87,7 @@ def test_killed_at_any_moment_it_ends_as_if_nothing_had_happened(
             landed += 1
         assert finish(start(out), out) == undisturbed
         assert [str(path.relative_to(out)) for path in files_below(out)] == names, "leftovers"
+        shutil.rmtree(out)
         campaigns += 1
     told = (
         f"{name}: {landed} kills in {campaigns} campaigns, the last process gone {max(outlived):.2f} s later"
