@@ -1,8 +1,8 @@
 """Whatever is killed at any moment, and asked for again, ends as if nothing had happened, and leaves nothing.
 
-``PAINKIT_KILLS`` is the number of kills of each work (a night's: 200), ``PAINKIT_KILLS_EACH`` how many of them
-one folder gets before it is completed, and ``PAINKIT_ATTACKED_SIMULATION`` says profile and images of the
-simulation that is killed ("demo thin").
+``PAINKIT_KILLS`` is the number of kills of each work (a night's: 200), ``PAINKIT_KILLS_EACH`` how many of
+them one folder gets before it is completed, and ``PAINKIT_ATTACKED_SIMULATION`` says profile and images of
+the simulation that is killed ("demo thin").
 """
 
 from __future__ import annotations
