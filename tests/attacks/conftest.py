@@ -11,6 +11,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
+from small_disk import SmallDisk
 from works import write_sources
 
 
@@ -33,16 +34,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sources")
     write_sources(folder)
     return folder
-
-
-class SmallDisk:
-    """A file system of its own, in memory."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def resize(self, kib: int) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={kib}k", self.folder], check=True)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import SmallDisk
+from small_disk import SmallDisk
 from works import WORKS, do_alone, files_below
 
 from painkit.cli.notebooks import run_notebook

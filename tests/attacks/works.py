@@ -37,8 +37,6 @@ from painkit.papers.pretraining import Pretraining, identity_store, pretrain
 from painkit.simulation.simulation import simulate
 
 versions()  # read here, before any fork: the checkout may be edited while the tests run
-unbc._MANY = 1  # the smallest cohort is read by several processes
-crop_building._CHUNK = 4  # a few crops are written at a time
 
 Digests = dict[str, str]
 QUIET = {"progress": False}
@@ -177,6 +175,8 @@ WORKS: Mapping[str, Callable[[Path, Path, int], Digests]] = {
 def do_alone(name: str, out: Path, sources: Path, told: Path, jobs: int = 2) -> None:
     """Do a work as the first of its session, which every process that it starts is in."""
     os.setsid()
+    unbc._MANY = 1  # the smallest cohort is read by several processes
+    crop_building._CHUNK = 4  # a few crops are written at a time
     try:
         digests = WORKS[name](out, sources, jobs)
     except PainkitError as error:
