@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from painkit.data.csv_table import refuse, require
 from painkit.data.landmark_checks import FACE_PIXELS, far_points, small_faces, torn_faces
-from painkit.data.tables import Finding
 from painkit.errors import PainkitError
 from painkit.vocabulary.landmarks import FROM_68, OTHER_SCHEMES
 
@@ -97,10 +96,16 @@ def flags(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.bool_]:
 
 def points_66(
     table: pd.DataFrame, path: Path, tracked: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], list[Finding]]:
+) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
     """Columns x_0 ... x_67, y_0 ... y_67 as (n, 66, 2) pixels: without the inner mouth corners.
 
-    Landmarks that no face has are masked in the rows that are tracked, with a finding for each.
+    Landmarks that no face has are masked in the rows that are tracked.
+
+    Returns
+    -------
+    (n, 66, 2) float32
+    list of (row, str)
+        What is wrong with the landmarks of each row that was masked.
 
     Raises
     ------
@@ -118,15 +123,13 @@ def points_66(
     far = far_points(faces).any(axis=1)
     faces[far] = 0
     torn = torn_faces(faces)
-    findings: list[Finding] = []
+    masked: list[tuple[int, str]] = []
     for reason, wrong in (
         ("a landmark far outside any image", far),
         ("chin and nose root on one spot", small & ~far),
         ("a landmark far from all others", torn & ~far & ~small),
     ):
-        for row in rows[wrong].tolist():
-            message = f"line {row + 2}: {reason}; the landmarks are masked"
-            findings.append(("unreadable", None, None, None, str(path), message))
-            points[row] = np.nan
+        masked += [(row, reason) for row in rows[wrong].tolist()]
+    points[[row for row, _ in masked]] = np.nan
     points[~np.isfinite(points) | (np.abs(points) > np.finfo(np.float32).max)] = np.nan
-    return points.astype(np.float32), findings
+    return points.astype(np.float32), sorted(masked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,14 +28,14 @@ _NESTED = "where several show one person, a column 'subject' in the files must s
 
 @dataclass
 class FeatureRows:
-    """All rows of a table; `points` is None where it has no landmarks."""
+    """All rows of a table; `points` is None without landmarks, `masked` tells rows that lost them and why."""
 
     frames: NDArray[np.int64]
     pspi: NDArray[np.float64]
     units: dict[int, NDArray[np.float64]]
     points: NDArray[np.float32] | None  # (n, 66, 2)
     tracked: NDArray[np.bool_]
-    findings: list[Finding]
+    masked: list[tuple[int, str]]
 
 
 @dataclass
@@ -62,9 +62,13 @@ class Reading:
     notes: set[str] = field(default_factory=set)
     errors: list[PainkitError] = field(default_factory=list)
 
-    def add(self, rows: FeatureRows, parts: Parts, path: Path) -> None:
-        """Add the sequences of a table."""
-        self.findings += [*rows.findings, *parts.findings]
+    def add(self, rows: FeatureRows, parts: Parts, path: Path, images: Sequence[Path] = ()) -> None:
+        """Add the sequences of a table, or of tables that hold one row each (`images`)."""
+        self.findings += parts.findings
+        for row, reason in rows.masked:
+            where, line = (images[row], 2) if images else (path, row + 2)
+            message = f"line {line}: {reason}; the landmarks are masked"
+            self.findings.append(("unreadable", None, None, None, str(where), message))
         if path.is_file() and not ends_in_line(path):
             message = "the file ends within a line: the last number of its last row may have lost digits"
             self.findings.append(("unended", None, None, None, str(path), message))

@@ -133,12 +133,12 @@ def _rows(table: pd.DataFrame, path: Path, min_confidence: float) -> FeatureRows
         blink = np.where(np.isnan(units[45]), np.nan, units[45] >= 1)
     empty = np.full(len(table), np.nan)
     units[43] = empty if blink is None else blink
-    points, findings = points_66(table, path, tracked) if with_landmarks else (None, [])
+    points, masked = points_66(table, path, tracked) if with_landmarks else (None, [])
     return FeatureRows(
         frames=frames,
         pspi=pspi({unit: units.get(int(unit[2:]), empty) for unit in PSPI_UNITS}),
         units=units,
         points=points,
         tracked=tracked,
-        findings=findings,
+        masked=masked,
     )

@@ -40,25 +40,25 @@ def add_images(
     base : Path
         What is read: a folder, or a single table.
     read : callable
-        Gives the rows of the tables put together; it may raise `PainkitError` with the line of one.
+        Gives the rows of tables put together, or raises `PainkitError`.
     reading : Reading
         A table that cannot be read is a finding.
     """
-    while tables:
-        lines = [_face(path, table, reading) for path, table in tables]
-        paths = [path for path, _ in tables]
-        numbers = digits_of([path.as_posix() for path in paths]) or list(range(len(paths)))
-        together = pd.concat(lines, ignore_index=True).assign(frame=list(map(str, numbers)))
-        try:
-            rows = read(together, folder)
-            break
-        except PainkitError as error:
-            bad = 0 if error.line is None else max(error.line - 2, 0)
-            line = None if error.line is None else min(error.line, 2)
-            told = PainkitError(error.what, where=paths[bad], line=line, expected=error.expected)
-            reading.leave_out(paths[bad], told)
-            tables = tables[:bad] + tables[bad + 1 :]
-    else:
+    paths = [path for path, _ in tables]
+    numbers = digits_of([path.as_posix() for path in paths]) or list(range(len(paths)))
+    lines = [_face(table, number) for (_, table), number in zip(tables, numbers, strict=True)]
+    try:
+        rows = read(pd.concat(lines, ignore_index=True), folder)
+    except PainkitError as error:
+        sound = []
+        for (path, table), line in zip(tables, lines, strict=True):
+            with reading.file(path):
+                read(line, path)
+                sound.append((path, table))
+        if len(sound) == len(tables):
+            reading.leave_out(folder, error)
+        elif sound:
+            add_images(folder, sound, base, read, reading)
         return
     order = np.argsort(rows.frames, kind="stable")
     again = np.flatnonzero(np.diff(rows.frames[order]) == 0)
@@ -67,16 +67,15 @@ def add_images(
         what = f"{one.name} and {other.name} are both frame {rows.frames[order[again[0]]]}"
         reading.leave_out(folder, PainkitError(what, where=folder, expected="a folder for each sequence"))
         return
+    for path, table in tables:
+        if len(table) > 1:
+            message = f"the image shows {len(table)} faces, nothing tells whose they are: it is not tracked"
+            reading.findings.append(("not_tracked", None, None, None, str(path), message))
     name = folder.name if paths[0] != base else paths[0].stem
     subject = name if base in (folder, paths[0]) else folder_subject(folder, base, name)
-    reading.add(rows, Parts([Part(subject, name, order, rows.frames[order])], [], set()), folder)
+    reading.add(rows, Parts([Part(subject, name, order, rows.frames[order])], [], set()), folder, paths)
 
 
-def _face(path: Path, table: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+def _face(table: pd.DataFrame, number: int) -> pd.DataFrame:
     """The one row of an image; without success where it shows no face or several."""
-    if len(table) > 1:
-        message = f"the image shows {len(table)} faces and nothing tells whose they are: it is not tracked"
-        finding = ("not_tracked", None, None, None, str(path), message)
-        if finding not in reading.findings:
-            reading.findings.append(finding)
-    return table.reindex([0]).assign(success="1" if len(table) == 1 else "0")
+    return table.reindex([0]).assign(frame=str(number), success="1" if len(table) == 1 else "0")

@@ -92,5 +92,5 @@ def _rows(table: pd.DataFrame, path: Path, min_score: float) -> FeatureRows:
     for column in table.columns:
         if re.fullmatch(r"AU\d\d", column, re.ASCII):
             units[int(column[2:])] = values_within(table, column, path, tracked, 1)
-    points, findings = points_66(table, path, tracked)
-    return FeatureRows(frames, np.full(len(table), np.nan), units, points, tracked, findings)
+    points, masked = points_66(table, path, tracked)
+    return FeatureRows(frames, np.full(len(table), np.nan), units, points, tracked, masked)

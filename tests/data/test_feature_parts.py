@@ -213,7 +213,7 @@ def test_face_landmark_img_writes_a_file_an_image_and_a_folder_is_a_sequence(tmp
     assert frames["tracked"].tolist() == [True, True, False, False, True, False]
     assert frames["pspi"].fillna(-1).tolist() == [1, 4, -1, -1, 2, -1]
     told = cohort.findings["message"].tolist()
-    assert "the image shows 2 faces and nothing tells whose they are: it is not tracked" in told
+    assert "the image shows 2 faces, nothing tells whose they are: it is not tracked" in told
 
 
 def test_a_damaged_image_table_is_left_out_and_told_with_its_own_name(tmp_path):
@@ -224,6 +224,27 @@ def test_a_damaged_image_table_is_left_out_and_told_with_its_own_name(tmp_path):
     (finding,) = cohort.findings.to_dict("records")
     assert finding["path"] == str(tmp_path / "2.csv")
     assert "line 2: AU04_r is '7'" in finding["message"]
+
+
+def test_landmarks_of_an_image_that_no_face_has_are_told_with_its_name(tmp_path):
+    for name, value in (("1", "150"), ("2", "-986")):
+        text = table(IMAGE, [(0, 0.9, 1, 0, 0, 0, 0, 0)]).replace(" 150,", f" {value},", 1)
+        (tmp_path / f"{name}.csv").write_text(text)
+    cohort = load("openface", tmp_path)
+    assert cohort.frames["tracked"].tolist() == [True, False]
+    finding = cohort.findings.iloc[0]
+    assert finding["path"] == str(tmp_path / "2.csv")
+    assert finding["message"] == "line 2: a landmark far from all others; the landmarks are masked"
+
+
+def test_an_image_table_of_another_scheme_costs_none_of_the_others(tmp_path):
+    for name, points in (("1", 68), ("2", 68), ("3", 98)):
+        (tmp_path / f"{name}.csv").write_text(table(IMAGE, [(0, 0.9, 1, 0, 0, 0, 0, 0)], points=points))
+    cohort = load("openface", tmp_path)
+    assert cohort.frames["frame"].tolist() == [1, 2]
+    (finding,) = cohort.findings.to_dict("records")
+    assert finding["path"] == str(tmp_path / "3.csv")
+    assert "line 1: has 98 landmarks" in finding["message"]
 
 
 def test_image_tables_of_one_number_are_refused(tmp_path):
