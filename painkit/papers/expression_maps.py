@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -30,12 +30,17 @@ from painkit.metrics.bootstrap import percentile_interval, resample_weights
 from painkit.models.crops.expressions import ExpressionClassifier
 from painkit.models.nets.vgg_face import VGGFace, to_input
 from painkit.papers.lrp_emotions import CROP, NET
+from painkit.simulation.biovid import clip_causes
+from painkit.simulation.marker import simulation_of
+from painkit.simulation.profiles import VERSION, Settings
+from painkit.vocabulary.action_units import AUS
 from painkit.vocabulary.classes import EXPRESSIONS
 
 __all__ = [
     "PAPER_PRESETS",
     "VARIATIONS",
     "HeldOutImages",
+    "agreement_with_causes",
     "class_shares",
     "conservation",
     "differences_sentence",
@@ -60,6 +65,10 @@ VARIATIONS: Final[Mapping[str, Preset]] = {
     "no alpha and beta": Preset(epsilon=0.1, flat=True),
     "epsilon everywhere": Preset(epsilon=0.1),
 }
+
+
+_MOVED: Final = 0.5
+"""Intensity by which one cause leads the other for a unit to be called its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +116,14 @@ class HeldOutImages:
             self.note,
         )
 
-    def maps(self, method: str | Preset) -> PixelMaps:
-        """Explain the predicted class of every image by its own net."""
+    def maps(self, method: str | Preset, target: int | None = None) -> PixelMaps:
+        """Explain one class, or of every image the predicted one, each image by its own net."""
+        targets = self.logits.argmax(axis=1) if target is None else np.full(len(self.nets), target)
         parts, order = [], []
         with limited_threads(self.threads):
             for net in dict.fromkeys(self.nets):
                 rows = [i for i, own in enumerate(self.nets) if own is net]
-                parts.append(pixel_maps(net, self._input(rows), method, self.logits[rows].argmax(axis=1)))
+                parts.append(pixel_maps(net, self._input(rows), method, targets[rows]))
                 order += rows
         back = np.argsort(order)
         fields = ("relevance", "target", "logits", "expected")
@@ -320,7 +330,7 @@ def class_shares(
     if not subjects:
         return pd.DataFrame(columns=columns)
     weights = resample_weights(len(subjects), n_resamples, seed)
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for (kind, name), part in shares.groupby(["kind", "name"], sort=False):
         by = part.pivot_table(index="subject", columns="predicted", values="positive").reindex(subjects)
         counts = part["predicted"].value_counts()
@@ -329,14 +339,77 @@ def class_shares(
             f"{shown[0]} - {other}": by[shown[0]] - by[other] for other in shown[1:]
         }
         for label, values in compared.items():
-            own = values.to_numpy(np.float64)
-            known = np.isfinite(own)
-            drawn = weights[:, known].sum(axis=1)
-            means = np.divide(
-                weights[:, known] @ own[known], drawn, where=drawn > 0, out=np.full(len(weights), np.nan)
-            )
-            low, high = percentile_interval(means) if known.sum() > 1 else (np.nan, np.nan)
-            mean = own[known].mean() if known.any() else np.nan
+            mean, low, high, known = _over_subjects(values, weights)
             images = int(counts.get(label, counts.sum()))
-            rows.append((label, kind, name, mean, low, high, part["area"].mean(), int(known.sum()), images))
+            rows.append((label, kind, name, mean, low, high, part["area"].mean(), known, images))
     return pd.DataFrame(rows, columns=columns)
+
+
+def agreement_with_causes(
+    found: HeldOutImages,
+    cohort: Cohort,
+    method: str = "LRPPresetAFlat",
+    *,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Does relevance for pain lie about the units that pain moved, or about those that decoys moved?
+
+    Of images of true pain the class pain is explained. The density of a unit's places is the share of
+    positive relevance there over their share of the picture: 1 is what relevance spread evenly would give.
+
+    Returns
+    -------
+    DataFrame
+        units (moved more by pain, moved more by decoys, difference), density, low, high (means of subjects,
+        which the intervals resample), subjects, images. Empty for data that were not simulated by this
+        version, or without landmarks.
+    """
+    columns = ["units", "density", "low", "high", "subjects", "images"]
+    told = simulation_of(cohort.root) or {}
+    pain = np.flatnonzero((found.frames["true"] == "pain") & np.isfinite(found.landmarks).all(axis=(1, 2)))
+    if told.get("version") != VERSION or not pain.size:
+        return pd.DataFrame(columns=columns)
+    settings = Settings(**{one.name: told[one.name] for one in fields(Settings) if one.name in told})
+    shown = found.take(pain)
+    shares = region_shares(shown.maps(method, found.classes.index("pain")).heatmaps, shown.landmarks)
+    own = shares[shares["kind"] == "unit"].assign(density=shares["positive"] / shares["area"])
+    videos = cohort.sequences.set_index("sequence")["video"]
+    parts = []
+    for image, row in shown.frames.iterrows():
+        causes = clip_causes(settings, videos[row["sequence"]])
+        expression, decoys = (of[int(row["frame"])] for of in causes)
+        for name, leads in (
+            ("moved more by pain", expression - decoys),
+            ("moved more by decoys", decoys - expression),
+        ):
+            moved = [f"AU{au}" for au, lead in zip(AUS, leads, strict=True) if lead > _MOVED]
+            found_there = own[own["image"].eq(image) & own["name"].isin(moved)]["density"].dropna()
+            if len(found_there):
+                parts.append((row["subject"], name, float(found_there.mean())))
+    table = pd.DataFrame(parts, columns=["subject", "units", "density"])
+    by = table.pivot_table(index="subject", columns="units", values="density")
+    names = [name for name in ("moved more by pain", "moved more by decoys") if name in by]
+    compared = {name: by[name] for name in names}
+    if len(names) == 2:
+        compared["difference"] = by[names[0]] - by[names[1]]
+    weights = resample_weights(len(by), n_resamples, seed)
+    counts = table["units"].value_counts()
+    rows = []
+    for name, values in compared.items():
+        mean, low, high, n_subjects = _over_subjects(values, weights)
+        rows.append((name, mean, low, high, n_subjects, int(counts.get(name, counts.min()))))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _over_subjects(values: pd.Series, weights: NDArray[np.float64]) -> tuple[float, float, float, int]:
+    """Mean of the subjects' values that exist, its interval over resamples, and how many exist."""
+    own = values.to_numpy(np.float64)
+    known = np.isfinite(own)
+    if not known.any():
+        return np.nan, np.nan, np.nan, 0
+    drawn = weights[:, known].sum(axis=1)
+    means = np.full(len(weights), np.nan)
+    np.divide(weights[:, known] @ own[known], drawn, where=drawn > 0, out=means)
+    low, high = percentile_interval(means) if known.sum() > 1 else (np.nan, np.nan)
+    return float(own[known].mean()), low, high, int(known.sum())

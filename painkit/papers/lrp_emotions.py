@@ -215,6 +215,6 @@ def fold_sentence(results: Results) -> str:
     return (
         f"Mean recall of the three classes is {mean['value']:.2f} (95 % interval over subjects "
         f"{mean['low']:.2f} to {mean['high']:.2f}); chance is {chance:.2f}, so this is {verdict}. "
-        f"Accuracy is {only.max():.2f} in the best fold, {only.mean():.2f} on average and {only.min():.2f} in the "
-        "worst: the best fold, which the paper prints, is no estimate of how well the net works."
+        f"Accuracy is {only.max():.2f} in the best fold, {only.mean():.2f} on average and {only.min():.2f} "
+        "in the worst: the best fold, which the paper prints, is no estimate of how well the net works."
     )
