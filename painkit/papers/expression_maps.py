@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,6 +22,7 @@ from painkit.attribution.region_reading import region_shares
 from painkit.attribution.sanity import randomisation_check, randomisation_sentence
 from painkit.data.cohort import Cohort
 from painkit.data.crop_store import CropStore
+from painkit.data.unbc import read_unbc
 from painkit.errors import PainkitError
 from painkit.evaluation.held_out import held_out
 from painkit.evaluation.run_fold import limited_threads
@@ -26,10 +30,12 @@ from painkit.evaluation.study import Results
 from painkit.faces.alignment import apply_transform, box_transform, square_box
 from painkit.faces.detector import detect_face
 from painkit.faces.tracker import track_face
+from painkit.figures.pixel_maps import heatmaps
+from painkit.figures.style import finish
 from painkit.metrics.bootstrap import percentile_interval, resample_weights
 from painkit.models.crops.expressions import ExpressionClassifier
 from painkit.models.nets.vgg_face import VGGFace, to_input
-from painkit.papers.lrp_emotions import CROP, NET
+from painkit.papers.lrp_emotions import CROP, NET, every_fold
 from painkit.simulation.biovid import clip_causes
 from painkit.simulation.marker import simulation_of
 from painkit.simulation.profiles import VERSION, Settings
@@ -46,10 +52,12 @@ __all__ = [
     "differences_sentence",
     "examples",
     "held_out_images",
+    "map_figure",
     "maps_by_preset",
     "randomisation",
     "randomisation_sentences",
     "sensitivity",
+    "transfer_images",
 ]
 
 #: The four settings of Figure 3.
@@ -202,6 +210,76 @@ def _landmarks(cohort: Cohort, row: int, side: int) -> NDArray[np.float64]:
     if box is None or found is None:
         return np.full((66, 2), np.nan)
     return np.asarray(apply_transform(box_transform(square_box(box, CROP.grow), side), found))
+
+
+def transfer_images(results: Results, root: str | Path | None, *, count: int = 4) -> HeldOutImages | None:
+    """Take images of pain of another data set, with the net of the fold of the highest accuracy (Fig. 4).
+
+    Parameters
+    ----------
+    results : Results
+    root : path, optional
+        Folder in the layout of the UNBC-McMaster archive. None takes the simulated one that lies beside
+        simulated clips, and gives None where there is none.
+    count : int
+        Subjects, of each the frame with the highest PSPI that has an image with a face.
+
+    Raises
+    ------
+    PainkitError
+        When no frame of the folder has both.
+    """
+    clips = results.study.cohort
+    if root is None and clips.simulated and (clips.root.parent / "Frame_Labels").is_dir():
+        root = clips.root.parent
+    if root is None:
+        return None
+    archive = read_unbc(root, progress=False).with_images()
+    folds = every_fold(results).iloc[:-2]
+    best = folds["fold"].iloc[int(folds["accuracy"].argmax())]
+    fold = next(one for one in held_out(results[NET], ExpressionClassifier.load) if one.fold == best)
+    net = fold.model.net_.eval()
+    crop = replace(CROP, side=net.input_size)
+    order = archive.frames.reset_index(drop=True).sort_values("pspi", ascending=False, kind="stable")
+    rows, images = [], []
+    for _, own in order[order["pspi"] > 0].groupby("subject", sort=False):
+        for row in own.index[:3]:
+            image = crop(archive.image(int(row)))
+            if image is not None:
+                rows.append(int(row))
+                images.append(image)
+                break
+        if len(rows) == count:
+            break
+    if not rows:
+        raise PainkitError("no frame of pain has an image with a face", where=root)
+    pixels = np.stack(images)
+    with limited_threads(results.study.threads), torch.no_grad():
+        scores = net(to_input(pixels)).numpy()
+    frames = order.loc[rows, ["subject", "sequence", "frame"]].reset_index(drop=True)
+    frames = frames.assign(
+        row=rows, fold=best, true="pain", predicted=np.array(EXPRESSIONS)[scores.argmax(axis=1)]
+    )
+    return HeldOutImages(
+        frames,
+        pixels,
+        np.full((len(rows), 66, 2), np.nan),
+        (net,) * len(rows),
+        EXPRESSIONS,
+        scores,
+        archive.simulated or clips.simulated,
+        results.study.threads,
+        "landmarks were not asked for",
+    )
+
+
+def map_figure(found: HeldOutImages | None, title: str, presets: Sequence[str] = PAPER_PRESETS) -> go.Figure:
+    """Draw images with true and predicted class and a map of each preset; without images, say so."""
+    if found is None:
+        return finish(go.Figure(), f"{title}: no images are given", simulated=False, height=160)
+    maps = {name: one.heatmaps for name, one in maps_by_preset(found, presets).items()}
+    captions = (found.frames["true"] + " / " + found.frames["predicted"]).tolist()
+    return heatmaps(found.images, captions, maps, title, simulated=found.simulated)
 
 
 def examples(found: HeldOutImages, count: int = 4) -> HeldOutImages:
@@ -376,7 +454,7 @@ def agreement_with_causes(
     own = shares[shares["kind"] == "unit"].assign(density=shares["positive"] / shares["area"])
     videos = cohort.sequences.set_index("sequence")["video"]
     parts = []
-    for image, row in shown.frames.iterrows():
+    for image, row in enumerate(shown.frames.to_dict("records")):
         causes = clip_causes(settings, videos[row["sequence"]])
         expression, decoys = (of[int(row["frame"])] for of in causes)
         for name, leads in (
@@ -387,6 +465,8 @@ def agreement_with_causes(
             found_there = own[own["image"].eq(image) & own["name"].isin(moved)]["density"].dropna()
             if len(found_there):
                 parts.append((row["subject"], name, float(found_there.mean())))
+    if not parts:
+        return pd.DataFrame(columns=columns)
     table = pd.DataFrame(parts, columns=["subject", "units", "density"])
     by = table.pivot_table(index="subject", columns="units", values="density")
     names = [name for name in ("moved more by pain", "moved more by decoys") if name in by]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,7 +95,7 @@ def clip_crops(cohort: Cohort, folder: str | Path, *, side: int, jobs: int = 2) 
 
     Frames in which the detector finds no face have none: they are masked everywhere, and counted.
     """
-    crop = FaceCrop(CROP.kind, grow=CROP.grow, side=side, detect=True)
+    crop = replace(CROP, side=side)
     return build_crop_store(
         cohort.image,
         len(cohort.frames),

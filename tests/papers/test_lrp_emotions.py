@@ -17,6 +17,7 @@ from painkit.attribution.lrp import lrp
 from painkit.attribution.region_reading import region_shares
 from painkit.data.crop_store import CropStore
 from painkit.data.expressions import expressions_of
+from painkit.data.unbc import read_unbc
 from painkit.evaluation.protocols import protocol_named
 from painkit.evaluation.study import Results, Study
 from painkit.models.nets.vgg_face import to_input
@@ -166,6 +167,25 @@ def test_without_landmarks_there_are_no_shares_and_the_reason_is_told(ran: tuple
     assert shares.empty
     assert "not asked for" in expression_maps.differences_sentence(shares, bare)
     assert expression_maps.agreement_with_causes(bare, ran[0].study.cohort).empty
+
+
+def test_images_of_another_set_are_its_subjects_worst_frames(
+    ran: tuple[Results, CropStore], smoke: Path
+) -> None:
+    results = ran[0]
+    moved = expression_maps.transfer_images(results, None, count=2)
+    assert moved is not None
+    archive = read_unbc(smoke, progress=False)
+    worst = archive.frames.groupby("subject")["pspi"].max()
+    shown = moved.frames.merge(archive.frames, on=["subject", "sequence", "frame"])
+    assert len(shown) == moved.frames["subject"].nunique() == 2
+    assert (shown["pspi"] == worst[shown["subject"]].to_numpy()).all()
+    folds = lrp_emotions.every_fold(results).iloc[:-2].set_index("fold")["accuracy"]
+    assert set(moved.frames["fold"]) == {folds.idxmax()}
+    # A folder that is given wins; clips of people have none beside them.
+    given = expression_maps.transfer_images(results, smoke, count=2)
+    assert given is not None
+    np.testing.assert_array_equal(given.images, moved.images)
 
 
 def test_density_about_the_units_of_pain_and_of_decoys(
