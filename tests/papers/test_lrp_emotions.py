@@ -21,8 +21,8 @@ from painkit.data.unbc import read_unbc
 from painkit.evaluation.protocols import protocol_named
 from painkit.evaluation.study import Results, Study
 from painkit.models.nets.vgg_face import to_input
-from painkit.papers import expression_maps, lrp_emotions
-from painkit.papers.expression_maps import HeldOutImages
+from painkit.papers import expression_images, expression_maps, expression_regions, lrp_emotions
+from painkit.papers.expression_images import HeldOutImages
 from painkit.simulation.action_units import AUS
 from painkit.simulation.biovid import clip_causes
 from painkit.simulation.profiles import Settings
@@ -60,7 +60,7 @@ def ran(smoke: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Results,
 
 @pytest.fixture(scope="module")
 def found(ran: tuple[Results, CropStore]) -> HeldOutImages:
-    return expression_maps.held_out_images(*ran, per_clip=2)
+    return expression_images.held_out_images(*ran, per_clip=2)
 
 
 def test_table_1_counts_every_frame_once(ran: tuple[Results, CropStore]) -> None:
@@ -148,7 +148,7 @@ def test_a_preset_is_like_itself_and_the_sums_are_those_of_the_maps(found: HeldO
 def test_shares_are_means_of_subjects_means(found: HeldOutImages) -> None:
     face = np.stack([np.linspace(4, 28, 66), 16 + 10 * np.sin(np.arange(66.0))], axis=1)
     marked = replace(found, landmarks=np.where(np.isfinite(found.landmarks), found.landmarks, face))
-    shares = expression_maps.class_shares(marked, n_resamples=50)
+    shares = expression_regions.class_shares(marked, n_resamples=50)
     raw = region_shares(marked.maps("LRPPresetAFlat").heatmaps, marked.landmarks)
     brows = raw.query("kind == 'part' and name == 'brows'").set_index("image")["positive"]
     frames = marked.frames.assign(share=brows)
@@ -162,18 +162,18 @@ def test_shares_are_means_of_subjects_means(found: HeldOutImages) -> None:
 
 
 def test_without_landmarks_there_are_no_shares_and_the_reason_is_told(ran: tuple[Results, CropStore]) -> None:
-    bare = expression_maps.held_out_images(*ran, per_clip=1, landmarks=False)
-    shares = expression_maps.class_shares(bare, n_resamples=20)
+    bare = expression_images.held_out_images(*ran, per_clip=1, landmarks=False)
+    shares = expression_regions.class_shares(bare, n_resamples=20)
     assert shares.empty
-    assert "not asked for" in expression_maps.differences_sentence(shares, bare)
-    assert expression_maps.agreement_with_causes(bare, ran[0].study.cohort).empty
+    assert "not asked for" in expression_regions.differences_sentence(shares, bare)
+    assert expression_regions.agreement_with_causes(bare, ran[0].study.cohort).empty
 
 
 def test_images_of_another_set_are_its_subjects_worst_frames(
     ran: tuple[Results, CropStore], smoke: Path
 ) -> None:
     results = ran[0]
-    moved = expression_maps.transfer_images(results, None, count=2)
+    moved = expression_images.transfer_images(results, None, count=2)
     assert moved is not None
     archive = read_unbc(smoke, progress=False)
     worst = archive.frames.groupby("subject")["pspi"].max()
@@ -183,7 +183,7 @@ def test_images_of_another_set_are_its_subjects_worst_frames(
     folds = lrp_emotions.every_fold(results).iloc[:-2].set_index("fold")["accuracy"]
     assert set(moved.frames["fold"]) == {folds.idxmax()}
     # A folder that is given wins; clips of people have none beside them.
-    given = expression_maps.transfer_images(results, smoke, count=2)
+    given = expression_images.transfer_images(results, smoke, count=2)
     assert given is not None
     np.testing.assert_array_equal(given.images, moved.images)
 
@@ -195,7 +195,7 @@ def test_density_about_the_units_of_pain_and_of_decoys(
     cohort = ran[0].study.cohort
     face = np.stack([np.linspace(4, 28, 66), 16 + 10 * np.sin(np.arange(66.0))], axis=1)
     marked = replace(found, landmarks=np.broadcast_to(face, (len(found.frames), 66, 2)))
-    table = expression_maps.agreement_with_causes(marked, cohort, n_resamples=50).set_index("units")
+    table = expression_regions.agreement_with_causes(marked, cohort, n_resamples=50).set_index("units")
     videos = cohort.sequences.set_index("sequence")["video"]
     by_subject: dict[str, dict[str, list[float]]] = {"pain": {}, "decoys": {}}
     for i, row in marked.frames[marked.frames["true"] == "pain"].iterrows():
