@@ -92,7 +92,7 @@ def run_notebook(
     # For the kernel. The executed notebook keeps every state of a bar: one a second is enough.
     os.environ.setdefault("PAINKIT_TEXT_PROGRESS", "1")
     os.environ.setdefault("TQDM_MININTERVAL", "1")
-    _write_notebooks_whole()
+    _write_notebooks_whole(executed.anchor)
     try:
         papermill.execute_notebook(
             str(notebook),
@@ -123,7 +123,7 @@ def run_notebook(
 
 
 @cache
-def _write_notebooks_whole() -> None:
+def _write_notebooks_whole(anchor: str) -> None:
     """Let papermill, which saves after every cell, leave no half of a notebook on a disk that is full."""
     from papermill.iorw import LocalHandler, papermill_io
 
@@ -132,4 +132,4 @@ def _write_notebooks_whole() -> None:
             with write_atomically(path) as temporary:
                 temporary.write_text(buf, encoding="utf-8")
 
-    papermill_io.register("local", WholeFiles())
+    papermill_io.register(anchor, WholeFiles())  # every absolute path begins so

@@ -38,18 +38,26 @@ def announced_frames(path: str | PathLike[str]) -> int | None:
 
     _refuse_no_file(path)
     try:
-        with av.open(str(path)) as container:
-            if container.streams.video:
-                return container.streams.video[0].frames or None
+        with av.open(str(path), metadata_errors="replace") as container:
+            return _stream(container, path).frames or None
     except (av.FFmpegError, OSError) as error:
         raise PainkitError(f"could not be read as video: {error}", where=path) from error
-    raise PainkitError("holds no video stream", where=path)
 
 
 def _refuse_no_file(path: str | PathLike[str]) -> None:
     """Raise for a pipe, which would be waited for."""
     if os.path.exists(path) and not os.path.isfile(path):
         raise why_no_file(path)
+
+
+def _stream(container: av.container.InputContainer, path: str | PathLike[str]) -> av.VideoStream:
+    """First video stream, if there is one that can be decoded."""
+    if not container.streams.video:
+        raise PainkitError("holds no video stream", where=path)
+    stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise PainkitError("is coded in a way that is not known here", where=path)
+    return stream
 
 
 class Video:
@@ -86,10 +94,8 @@ class Video:
         self.path = Path(path)
         _refuse_no_file(path)
         try:
-            with av.open(str(self.path)) as container:
-                if not container.streams.video:
-                    raise PainkitError("holds no video stream", where=self.path)
-                stream = container.streams.video[0]
+            with av.open(str(self.path), metadata_errors="replace") as container:
+                stream = _stream(container, self.path)
                 packets = [(p.pts, p.dts) for p in container.demux(stream) if p.pts is not None and p.size]
                 stamps = sorted({shown for shown, _ in packets})
                 decoding = [decoded for _, decoded in packets if decoded is not None]
@@ -150,7 +156,7 @@ class Video:
         import av
 
         if self._container is None or self._decoder is None:
-            self._container = av.open(str(self.path))
+            self._container = av.open(str(self.path), metadata_errors="replace")
             self._next = 0
         stream = self._container.streams.video[0]
         if self._decoder is None or i < self._next or i > self._next + self.rate:

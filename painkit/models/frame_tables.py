@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from painkit.errors import PainkitError
-from painkit.models.labels import numbers
+from painkit.models.checks import numbers
 
 __all__ = ["COLUMNS", "frame_labels", "frame_rows", "sequence_slices", "time_grids"]
 

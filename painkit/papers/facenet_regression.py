@@ -18,7 +18,7 @@ from painkit.evaluation.run_fold import limited_threads
 from painkit.evaluation.study import Results, Row, Rows, Study
 from painkit.evaluation.tables import published_beside
 from painkit.metrics import evaluate
-from painkit.models.crops.pain_level import ROWS, FaceNetRegression
+from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.features.base import Features
 from painkit.models.features.frame_features import deep_features, landmark_features
 from painkit.models.features.osvr import OrdinalSVR
@@ -31,6 +31,7 @@ __all__ = [
     "BEST_ROW",
     "CONTRASTED",
     "PAPER",
+    "ROWS",
     "SCRATCH_ROW",
     "baseline_features",
     "crop_counts",
@@ -40,6 +41,16 @@ __all__ = [
     "scored_frames",
     "traced",
 ]
+
+#: The paper's own rows, named as in `published`: ``FaceNetRegression(store=store, **ROWS[name])``.
+ROWS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "smooth L1": {"turning_point": 1.0, "center_p": None, "sampling": "all"},
+    "L1 + L1 center loss": {"turning_point": 0.0, "center_p": 1, "sampling": "all"},
+    "smooth L1 + L1 center loss": {"turning_point": 1.0, "center_p": 1, "sampling": "all"},
+    "smooth L1 + L2 center loss": {"turning_point": 1.0, "center_p": 2, "sampling": "all"},
+    "L1 + L1 center loss + sampling": {"turning_point": 0.0, "center_p": 1, "sampling": "uniform"},
+    "smooth L1 + L1 center loss + sampling": {"turning_point": 1.0, "center_p": 1, "sampling": "uniform"},
+}
 
 #: The row with the lowest weighted errors of Table 2.
 BEST_ROW: Final = "smooth L1 + L1 center loss + sampling"

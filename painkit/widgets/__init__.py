@@ -1,5 +1,6 @@
 """Explorers for the notebook."""
 
 from painkit.widgets.landmark_explorer import LandmarkExplorer
+from painkit.widgets.pixel_explorer import PixelExplorer
 
-__all__ = ["LandmarkExplorer"]
+__all__ = ["LandmarkExplorer", "PixelExplorer"]

@@ -1,13 +1,13 @@
 // Bars from a zero line, and legends. No state.
 
-// rows: {name, part, values: [...], classes: [...]}; low is -high or 0.
+// rows: {name, part, values: [...], classes: [...], told, spreads: [[from, to], ...]}; low is -high or 0, or high is 0.
 function drawBars(picture, width, rows, { low, high, title, words, legend = [] }) {
-  const range = high;
-  const label = Math.min(Math.max(...rows.map((row) => textWidth(row.name))), width * 0.45);
-  const value = Math.max(
-    ...rows.flatMap((row) => row.values.map((v) => textWidth(signed(v, range)))),
-    textWidth("+0.00"),
+  const told = rows.map(
+    (row) =>
+      row.told ?? (row.values.length === 1 ? signed(row.values[0], high) : row.values.map(plain).join(" / ")),
   );
+  const label = Math.min(Math.max(...rows.map((row) => textWidth(row.name))), width * 0.45);
+  const value = Math.max(...told.map((words) => textWidth(words)), textWidth("+0.00"));
   const left = label + 8,
     right = width - value - 8,
     thick = 20;
@@ -18,7 +18,7 @@ function drawBars(picture, width, rows, { low, high, title, words, legend = [] }
     height = bottom + 23 + 15 * lines.length;
   fill(picture, { height, viewBox: `0 0 ${width} ${height}` }, []);
   const x = (v) => left + ((Math.min(high, Math.max(low, v)) - low) / (high - low)) * (right - left);
-  for (const tick of low < 0 ? [low, 0, high] : [0, high])
+  for (const tick of [...new Set([low, 0, high])])
     picture.append(
       line(x(tick), start, x(tick), bottom, tick === 0 ? "pk-zero" : "pk-grid"),
       text(x(tick), bottom + 14, (tick > 0 && low < 0 ? "+" : "") + plain(tick), { "text-anchor": "middle" }),
@@ -51,10 +51,12 @@ function drawBars(picture, width, rows, { low, high, title, words, legend = [] }
           class: row.classes[k],
         }),
       );
+      const middle = y + (k + 0.5) * each,
+        spread = row.spreads?.[k];
+      if (spread?.every(Number.isFinite))
+        group.append(line(x(spread[0]), middle, x(spread[1]), middle, "pk-spread"));
     });
-    const told =
-      row.values.length === 1 ? signed(row.values[0], range) : row.values.map((v) => plain(v)).join(" / ");
-    group.append(text(width - 2, y + 12, told, { "text-anchor": "end" }));
+    group.append(text(width - 2, y + 12, told[i], { "text-anchor": "end" }));
     picture.append(group);
   });
 }

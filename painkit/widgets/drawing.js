@@ -72,7 +72,14 @@ function signed(value, range) {
   const shown = Math.abs(value).toFixed(Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(range)))));
   return (value < 0 ? "−" : Number(shown) === 0 ? "" : "+") + shown;
 }
-const plain = (value) => String(+value.toPrecision(3)).replace("-", "−");
+const RAISED = { "-": "⁻", ...Object.fromEntries([..."⁰¹²³⁴⁵⁶⁷⁸⁹"].entries()) };
+// Three digits, "2.5" or "9.57·10⁻⁵".
+function plain(value) {
+  const small = value !== 0 && Math.abs(value) < 1e-3;
+  const [digits, power] = (small ? value.toExponential(2) : String(+value.toPrecision(3))).split("e");
+  const raised = power === undefined ? "" : `·10${[...power].map((one) => RAISED[one] ?? "").join("")}`;
+  return `${+digits}${raised}`.replace("-", "−");
+}
 
 // About so many round numbers from low to high.
 function ticks(low, high, count) {
@@ -128,17 +135,14 @@ function colourBar(picture, width, scale, low, high, title) {
   const stops = scale.map((colour, i) =>
     svg("stop", { offset: i / (scale.length - 1), "stop-color": colour }),
   );
-  const bar = Math.min(width - 60, 360),
+  const told = [low, (low + high) / 2, high].map((value) => (value > 0 && low < 0 ? "+" : "") + plain(value));
+  const bar = Math.min(width - Math.max(60, ...told.map((words) => textWidth(words) + 2)), 360),
     x = (width - bar) / 2;
   picture.append(
     svg("defs", {}, svg("linearGradient", { id: name }, ...stops)),
     ...lines.map((words, i) => text(width / 2, 12 + 15 * i, words, { "text-anchor": "middle" })),
     svg("rect", { x, y, width: bar, height: 10, fill: `url(#${name})`, class: "pk-edge" }),
-    ...[low, (low + high) / 2, high].map((value, i) =>
-      text(x + (bar * i) / 2, y + 24, (value > 0 && low < 0 ? "+" : "") + plain(value), {
-        "text-anchor": "middle",
-      }),
-    ),
+    ...told.map((words, i) => text(x + (bar * i) / 2, y + 24, words, { "text-anchor": "middle" })),
   );
 }
 

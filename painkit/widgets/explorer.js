@@ -104,34 +104,71 @@ class Explorer {
   }
 
   // A few choices that are all seen.
-  radios(name, label, words = (one) => one) {
+  radios(
+    name,
+    label,
+    {
+      words = (one) => one,
+      offered = () => this.get("choices")[name],
+      value = () => this.get(name),
+      choose = (to) => this.set(name, to),
+    } = {},
+  ) {
     const box = html(
       "div",
       { class: "pk-radios", role: "radiogroup", "aria-label": label },
       html("span", { class: "pk-label" }, label),
     );
-    const inputs = this.get("choices")[name].map((one) => {
-      const input = html("input", {
-        type: "radio",
-        name: `${this.id}-${name}`,
-        value: one,
-        onchange: () => this.set(name, one),
-      });
+    const group = `${this.id}-${name}-${this.listeners.length}`;
+    const inputs = offered().map((one) => {
+      const input = html("input", { type: "radio", name: group, value: one, onchange: () => choose(one) });
       box.append(html("label", {}, input, html("span", {}, words(one))));
       return input;
     });
-    const show = () => inputs.forEach((input) => (input.checked = input.value === this.get(name)));
+    const show = () => inputs.forEach((input) => (input.checked = input.value === value()));
     show();
     this.listen(name, show);
     return box;
   }
 
-  checkbox(name, label) {
-    const input = html("input", { type: "checkbox", onchange: () => this.set(name, input.checked) });
-    const show = () => (input.checked = this.get(name));
+  checkbox(name, label, { value = () => this.get(name), choose = (to) => this.set(name, to) } = {}) {
+    const input = html("input", { type: "checkbox", onchange: () => choose(input.checked) });
+    const show = () => (input.checked = value());
     show();
     this.listen(name, show);
     return html("label", { class: "pk-check" }, input, label);
+  }
+
+  // A number from min up; what is none goes back to what it was.
+  number(name, label, { min, step, value, choose }) {
+    const input = html("input", {
+      type: "number",
+      min,
+      step,
+      onchange: () => (input.value !== "" && +input.value >= min ? choose(+input.value) : show()),
+    });
+    const show = () => (input.value = value() ?? "");
+    show();
+    this.listen(name, show);
+    return html("label", { class: "pk-number" }, label, input);
+  }
+
+  // A share from 0 to 1.
+  share(name, label) {
+    const input = html("input", {
+      type: "range",
+      min: 0,
+      max: 1,
+      step: 0.05,
+      oninput: () => this.set(name, +input.value),
+    });
+    const show = () => {
+      input.value = this.get(name);
+      input.setAttribute("aria-valuetext", `${Math.round(100 * this.get(name))} %`);
+    };
+    show();
+    this.listen(name, show);
+    return html("label", { class: "pk-share" }, label, input);
   }
 
   makePlayer() {

@@ -8,7 +8,7 @@ class LandmarkExplorer extends FrameBrowser {
     const picture = (name) => svg("svg", { class: name });
     this.face = unpack(this.get("face"));
     this.controls.append(
-      this.radios("target", "estimate", (one) => one.toUpperCase()),
+      this.radios("target", "estimate", { words: (one) => one.toUpperCase() }),
       this.radios("background", "drawn on"),
     );
     this.photo = html("canvas", { class: "pk-photo", "aria-hidden": "true" });

@@ -13,6 +13,7 @@ const STYLES = [
   "font-size",
   "font-weight",
   "opacity",
+  "vector-effect",
 ];
 
 // A copy of a picture that needs no style sheet.

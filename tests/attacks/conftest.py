@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import subprocess
 from collections.abc import Iterator
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
+from works import write_sources
+
+
+@pytest.fixture(scope="session")
+def context() -> ForkServerContext:
+    """Start a server that has imported everything and forks the processes to be attacked: saves seconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["works"])
+    here = Path(__file__).parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (here, here.parent, here.parents[1]))))
+        patch.setenv("PYTHONWARNINGS", "ignore")  # trackers tell what a killed process left in shared memory
+        forkserver.ensure_running()
+    return context
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the works read."""
+    folder = tmp_path_factory.mktemp("sources")
+    write_sources(folder)
+    return folder
 
 
 class SmallDisk:

@@ -23,7 +23,6 @@ from works import (
     reading,
     reading_ferplus,
     running,
-    write_sources,
 )
 
 from painkit.data import crop_store
@@ -53,7 +52,7 @@ def opening_a_run(out: Path, sources: Path) -> Digests:
 
 
 def opening_a_cohort(out: Path, sources: Path) -> Digests:
-    return reading(out, sources, "one subject", jobs=1)
+    return reading(out, sources, 1, "one subject")
 
 
 def loading_a_model(out: Path, sources: Path) -> Digests:
@@ -86,8 +85,8 @@ def telling_a_simulation(out: Path, sources: Path) -> Digests:
     return {"settings": digest(simulation_of(out / "tree"))}
 
 
-# How to get what the files hold, what share of the mutations it has, and whether damage is made good: at once, or
-# where it shows late (in a crop), by the next call.
+# How to get what the files hold, what share of the mutations it has, and whether damage is made good: at
+# once, or where it shows late (in a crop), by the next call.
 READERS: Mapping[str, tuple[Callable[[Path, Path], Digests], float, bool]] = {
     "open_run": (opening_a_run, 0.3, False),
     "run": (run_again, 0.06, True),
@@ -164,13 +163,6 @@ def damage(folder: Path, rng: np.random.Generator) -> str:
         other.rename(one)
         between.rename(other)
     return f"exchange {one.relative_to(folder)} {other.relative_to(folder)}"
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sources")
-    write_sources(folder)
-    return folder
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -7,19 +7,18 @@ profile and images of the simulation that is killed ("demo thin").
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Iterator
-from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from multiprocessing.context import ForkServerProcess as Process
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-from works import WORKS, do_alone, files_below, write_sources
+from works import WORKS, do_alone, files_below
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL and no sessions on this system")
 
@@ -27,33 +26,6 @@ KILLS = {"simulate": 3, "run": 4} | dict.fromkeys(
     ("cohort cache", "FER+ cache", "crop store", "pre-training"), 6
 )
 EACH = 4  # kills of one folder, before it is completed
-
-context = multiprocessing.get_context("forkserver")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def server() -> None:
-    """Start a server that has imported everything and forks the processes to be killed: saves seconds."""
-    context.set_forkserver_preload(["works"])
-    here = Path(__file__).parent
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (here, here.parent, here.parents[1]))))
-        patch.setenv("PYTHONWARNINGS", "ignore")  # trackers tell what a killed process left in shared memory
-        forkserver.ensure_running()
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sources")
-    write_sources(folder)
-    return folder
-
-
-def start(name: str, out: Path, sources: Path) -> Process:
-    out.mkdir(exist_ok=True)
-    process = context.Process(target=do_alone, args=(name, out, sources, out.with_suffix(".json")))
-    process.start()
-    return process
 
 
 def finish(process: Process, out: Path) -> dict[str, str]:
@@ -85,12 +57,18 @@ def kill(process: Process) -> float:
 
 @pytest.mark.parametrize("name", WORKS)
 def test_killed_at_any_moment_it_ends_as_if_nothing_had_happened(
-    name: str, tmp_path: Path, sources: Path, record_property: pytest.RecordProperty
+    name: str, tmp_path: Path, sources: Path, context: ForkServerContext
 ) -> None:
+    def start(out: Path) -> Process:
+        out.mkdir(exist_ok=True)
+        process = context.Process(target=do_alone, args=(name, out, sources, out.with_suffix(".json")))
+        process.start()
+        return process
+
     rng = np.random.default_rng(7)
     kills = int(os.environ.get("PAINKIT_KILLS", KILLS[name]))
     begun = time.monotonic()
-    undisturbed = finish(start(name, tmp_path / "undisturbed", sources), tmp_path / "undisturbed")
+    undisturbed = finish(start(tmp_path / "undisturbed"), tmp_path / "undisturbed")
     longest = time.monotonic() - begun
     names = [
         str(path.relative_to(tmp_path / "undisturbed")) for path in files_below(tmp_path / "undisturbed")
@@ -99,16 +77,15 @@ def test_killed_at_any_moment_it_ends_as_if_nothing_had_happened(
     while landed < kills:
         out = tmp_path / f"killed{campaigns}"
         for _ in range(min(EACH, kills - landed)):
-            process = start(name, out, sources)
+            process = start(out)
             process.join(rng.uniform(0, 0.8 * longest))
             if process.exitcode is not None:
                 break  # it was done sooner
             outlived.append(kill(process))
             landed += 1
-        assert finish(start(name, out, sources), out) == undisturbed
+        assert finish(start(out), out) == undisturbed
         assert [str(path.relative_to(out)) for path in files_below(out)] == names, "leftovers"
         campaigns += 1
-    record_property("kills", landed)
     told = (
         f"{name}: {landed} kills in {campaigns} campaigns, the last process gone {max(outlived):.2f} s later"
     )

@@ -1,7 +1,7 @@
 """Damaged files: whatever a reader is given, it gives data that can be or `PainkitError`, and nothing else.
 
 Each kind of small hand-made input is damaged many times, each time by one drawn change of one of its files.
-`PAINKIT_ATTACKS` sets the number of changes over all kinds; the same seed gives the same changes.
+`PAINKIT_MUTATIONS` sets the number of changes over all kinds; the same seed gives the same changes.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from painkit.data import load
 from painkit.data.cohort import Cohort
 from painkit.data.landmark_checks import LIMIT_PIXELS, small_faces, torn_faces
 from painkit.data.mat_cells import read_cells
+from painkit.data.video import Video
 from painkit.errors import PainkitError
 from painkit.vocabulary.classes import VOTES
 
-MUTATIONS = int(os.environ.get("PAINKIT_ATTACKS", "400"))
+MUTATIONS = int(os.environ.get("PAINKIT_MUTATIONS", "400"))
 #: Numbers and what stands for them that no file of a sound tool holds.
 EXTREMES = [
     *(b"-986", b"10000", b"1e8", b"1e18", b"-572", b"1e999", b"inf", b"-inf", b"nan", b"-nan(ind)", b"-0"),
@@ -164,6 +165,14 @@ def read_cohort(name: str, **options: object) -> Callable[[Path], None]:
     return read
 
 
+def read_biovid(root: Path) -> None:
+    cohort = load("biovid", root, progress=False)
+    check_cohort(cohort)
+    for path in sorted(root.glob("video/*/*.mp4")):
+        with suppress(PainkitError), Video(path) as video:
+            assert video[0].dtype == np.uint8
+
+
 def read_ferplus(root: Path) -> None:
     images = load("ferplus", root, cache=False, progress=False)
     assert images.images().shape == (len(images), 48, 48)
@@ -194,7 +203,7 @@ KINDS: dict[str, tuple[Callable[[Path], None], Callable[[Path], None], float]] =
     "clnf": (of_clnf, read_cohort("openface"), 0.05),
     "pyfeat": (of_pyfeat, read_cohort("pyfeat"), 0.1),
     "ferplus": (ferplus, read_ferplus, 0.1),
-    "biovid": (biovid, read_cohort("biovid", progress=False), 0.1),
+    "biovid": (biovid, read_biovid, 0.1),
     "identities": (identities, read_identities, 0.1),
     "predictions": (predictions, read_predictions, 0.1),
 }

@@ -27,6 +27,7 @@ from painkit.data import load, unbc
 from painkit.data.cohort import Cohort
 from painkit.data.crop_store import CropStore
 from painkit.data.identities import read_identities
+from painkit.errors import PainkitError
 from painkit.evaluation import Study, leave_one_subject_out, run
 from painkit.evaluation.keys import versions
 from painkit.evaluation.runs import Run
@@ -94,9 +95,9 @@ def running(out: Path, sources: Path, jobs: int = 2) -> Digests:
     return of_run(run(Noisy(), cohort, protocol, "vas", out, jobs=jobs, keep_models=True, **QUIET))
 
 
-def simulating(out: Path, sources: Path) -> Digests:
+def simulating(out: Path, sources: Path, jobs: int = 2) -> Digests:
     profile, images = os.environ.get("PAINKIT_ATTACKED_SIMULATION", "smoke none").split()
-    root = simulate(out / "tree", profile=profile, images=images, jobs=2, **QUIET)
+    root = simulate(out / "tree", profile=profile, images=images, jobs=jobs, **QUIET)
     return {str(path.relative_to(root)): digest(path.read_bytes()) for path in files_below(root)}
 
 
@@ -106,12 +107,12 @@ def of_cohort(cohort: Cohort) -> Digests:
     return told | {"about": digest([cohort.name, cohort.simulated, cohort.fingerprint, cohort.notes])}
 
 
-def reading(out: Path, sources: Path, cohort: str = "unbc", jobs: int = 2) -> Digests:
+def reading(out: Path, sources: Path, jobs: int = 2, cohort: str = "unbc") -> Digests:
     os.environ["PAINKIT_CACHE"] = str(out)
     return of_cohort(load("unbc", sources / cohort, jobs=jobs, **QUIET))
 
 
-def reading_ferplus(out: Path, sources: Path) -> Digests:
+def reading_ferplus(out: Path, sources: Path, jobs: int = 2) -> Digests:
     os.environ["PAINKIT_CACHE"] = str(out)
     images = load("ferplus", sources / "fer", **QUIET)
     return {"pixels": digest(images.images()), "votes": digest(images.votes), "key": images.fingerprint}
@@ -138,7 +139,7 @@ def of_crops(store: CropStore) -> Digests:
     }
 
 
-def cropping(out: Path, sources: Path) -> Digests:
+def cropping(out: Path, sources: Path, jobs: int = 2) -> Digests:
     return of_crops(do_crops(out))
 
 
@@ -153,7 +154,7 @@ def do_pretraining(out: Path, sources: Path) -> Pretraining:
     return pretrain(study, net, people)
 
 
-def pretraining(out: Path, sources: Path) -> Digests:
+def pretraining(out: Path, sources: Path, jobs: int = 2) -> Digests:
     done = do_pretraining(out, sources)
     return {
         "weights": done.weights.fingerprint,
@@ -163,7 +164,7 @@ def pretraining(out: Path, sources: Path) -> Digests:
     }
 
 
-WORKS: Mapping[str, Callable[[Path, Path], Digests]] = {
+WORKS: Mapping[str, Callable[[Path, Path, int], Digests]] = {
     "simulate": simulating,
     "run": running,
     "cohort cache": reading,
@@ -173,9 +174,12 @@ WORKS: Mapping[str, Callable[[Path, Path], Digests]] = {
 }
 
 
-def do_alone(name: str, out: Path, sources: Path, told: Path) -> None:
+def do_alone(name: str, out: Path, sources: Path, told: Path, jobs: int = 2) -> None:
     """Do a work as the first of its session, which every process that it starts is in."""
     os.setsid()
-    digests = WORKS[name](out, sources)
+    try:
+        digests = WORKS[name](out, sources, jobs)
+    except PainkitError as error:
+        digests = {"PainkitError": str(error)}
     told.write_text(json.dumps(digests))
     get_reusable_executor().shutdown()  # or multiprocessing waits for loky's workers to grow tired of idling

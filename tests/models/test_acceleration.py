@@ -10,9 +10,10 @@ from sklearn.base import clone
 
 from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
-from painkit.models.crops.pain_level import ROWS, FaceNetRegression
+from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.crops.verification import FaceVerification
 from painkit.models.training.acceleration import choose_acceleration, choose_device, true_float32
+from painkit.papers.facenet_regression import ROWS
 
 SMALL = {"width": 1 / 16, "iterations": 20, "batch_size": 12, "lr": 0.01, "device": "cpu", "thinning": None}
 

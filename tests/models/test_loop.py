@@ -117,12 +117,13 @@ def test_progress_is_shown_when_asked(capsys: pytest.CaptureFixture[str], monkey
         assert ("lines" in told and "/7" in told) == progress
 
 
-def test_seeded_draws_are_the_same_and_leave_the_global_generator_alone() -> None:
+def test_seeded_draws_hang_on_the_seed_alone_and_leave_the_global_generator_alone() -> None:
     torch.manual_seed(1)
     expected = torch.rand(3)
-    torch.manual_seed(1)
-    with seeded(5):
-        first = torch.rand(3)
-    with seeded(5):
-        assert torch.equal(torch.rand(3), first)
+    draws = []
+    for before, seed in ((1, 5), (2, 5), (1, 6)):
+        torch.manual_seed(before)
+        with seeded(seed):
+            draws.append(torch.rand(3).tolist())
+    assert draws[0] == draws[1] != draws[2]
     assert torch.equal(torch.rand(3), expected)

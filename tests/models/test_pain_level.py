@@ -16,8 +16,9 @@ from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
 from painkit.evaluation.published import published
 from painkit.faces.crops import FaceCrop
-from painkit.models.crops.pain_level import ROWS, FaceNetRegression
+from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.training.batches import thin
+from painkit.papers.facenet_regression import ROWS
 
 TINY = {"width": 1 / 32, "iterations": 3, "batch_size": 8, "lr": 1e-3, "device": "cpu"}
 SMALL = {**TINY, "iterations": 200, "batch_size": 12, "lr": 0.01, "thinning": None}
@@ -226,7 +227,7 @@ def test_store_of_other_crops_or_another_cohort_is_refused(
         crop=FaceCrop("box"),
         progress=False,
     )
-    with pytest.raises(PainkitError, match="aligned 112x96"):
+    with pytest.raises(PainkitError, match="112x96 crops"):
         FaceNetRegression(store=boxes, **TINY).fit(faces.table[:4], np.zeros(4))
     elsewhere = faces.table[:4].assign(row=[0, 1, 2, 100_000])
     with pytest.raises(PainkitError, match="row 100000 asked of a store of 360"):

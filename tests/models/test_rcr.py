@@ -76,7 +76,7 @@ def test_an_absent_frame_counts_as_one_without_features() -> None:
     absent[[10, 11, 40, 41, 42]] = True
     assert not absent[table.groupby("sequence")["row"].agg(["first", "last"]).to_numpy()].any()
     holed = features.copy()
-    holed[absent] = np.nan
+    holed[absent, 1] = np.nan  # one of them is as good as all
     model = RecurrentConvolutionRegression(features=holed, iterations=20)
     expected = model.fit(table, y).predict(table)[~absent]
     fewer = clone(model).fit(table[~absent], y[~absent])

@@ -30,21 +30,26 @@ LAB = ["jupyterlab", "--allow-root", "--IdentityProvider.token=", "--LabApp.news
 VOILA = ["voila", "explore.ipynb", "--Voila.ip=127.0.0.1"]
 
 
-CODE = """
+LANDMARKS = """
 from explanations import linear
 from painkit.widgets import LandmarkExplorer
 LandmarkExplorer(linear({root!r}))
 """
+PIXELS = """
+from painkit.widgets import PixelExplorer
+from pixel_records import drawn_faces
+PixelExplorer(drawn_faces())
+"""
 
 
-def explorer_site(folder, root, *, dark):
-    """Write a notebook that explores a simulated cohort, and the settings of both servers; give the folder.
+def explorer_site(folder, *cells, dark):
+    """Write a notebook of cells that each show an explorer, and the servers' settings; give the folder.
 
     Its metadata are those of the project's own notebook, which tell Voila what to say while it loads.
     """
     metadata = nbformat.read(TREE / "notebooks" / "explore_landmarks.ipynb", 4).metadata
     notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(CODE.format(root=str(root)))], metadata=metadata
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=metadata
     )
     nbformat.write(notebook, folder / "explore.ipynb")
     shutil.copytree(TREE / "painkit" / "widgets" / "voila_template", folder / "data/voila/templates/painkit")

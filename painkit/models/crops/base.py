@@ -19,6 +19,7 @@ from torch import Tensor
 from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
 from painkit.faces.alignment import ALIGNED_SIZE
+from painkit.models.checks import check_settings
 from painkit.models.crops.estimates import estimate_rows
 from painkit.models.frame_tables import COLUMNS, frame_labels, frame_rows
 from painkit.models.nets import face_net
@@ -155,6 +156,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
 
     def _start(self, seed: int, X: pd.DataFrame, y: ArrayLike) -> None:
         """Make `net_`: new weights from a seed, a backbone from the pre-training, on the device."""
+        check_settings(self)
         with seeded(seed):
             self.net_ = self._new_net()
         if isinstance(self.pretrained, CropEstimator):

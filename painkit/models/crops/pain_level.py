@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -18,24 +17,13 @@ from painkit.errors import PainkitError
 from painkit.models.crops.base import CropEstimator
 from painkit.models.crops.estimates import estimate_rows
 from painkit.models.nets.face_net import PainNet
-from painkit.models.settings import check_settings
 from painkit.models.training.batches import Thinning, thin
 from painkit.models.training.loop import descend
 from painkit.models.training.losses import CentreLoss, smooth_l1
 
-__all__ = ["ROWS", "FaceNetRegression"]
+__all__ = ["FaceNetRegression"]
 
 N_LEVELS = 6
-
-ROWS: Mapping[str, Mapping[str, Any]] = {
-    "smooth L1": {"turning_point": 1.0, "center_p": None, "sampling": "all"},
-    "L1 + L1 center loss": {"turning_point": 0.0, "center_p": 1, "sampling": "all"},
-    "smooth L1 + L1 center loss": {"turning_point": 1.0, "center_p": 1, "sampling": "all"},
-    "smooth L1 + L2 center loss": {"turning_point": 1.0, "center_p": 2, "sampling": "all"},
-    "L1 + L1 center loss + sampling": {"turning_point": 0.0, "center_p": 1, "sampling": "uniform"},
-    "smooth L1 + L1 center loss + sampling": {"turning_point": 1.0, "center_p": 1, "sampling": "uniform"},
-}
-"""The paper's own rows, named as in `published`: ``FaceNetRegression(store=store, **ROWS[name])``."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -96,7 +84,6 @@ class FaceNetRegression(RegressorMixin, CropEstimator):  # type: ignore[misc]
             On labels outside 0-5, no usable frame, a store of other crops, weights of another net, a setting
             that is not accepted, or divergence.
         """
-        check_settings(self)
         acceleration = self._acceleration()
         rows, levels = self._training_frames(X, y)
         rng = np.random.default_rng(self.random_state)

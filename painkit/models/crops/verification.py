@@ -15,7 +15,6 @@ from torch.nn import functional
 from painkit.errors import PainkitError
 from painkit.models.crops.base import CropEstimator
 from painkit.models.nets.face_net import VerificationNet
-from painkit.models.settings import check_settings
 from painkit.models.training.batches import Sampling
 from painkit.models.training.loop import descend
 from painkit.models.training.losses import CentreLoss
@@ -78,7 +77,6 @@ class FaceVerification(CropEstimator):
             When fewer than two identities with two images each remain, weights are of another net, or
             training diverges.
         """
-        check_settings(self)
         acceleration = self._acceleration()
         (rows, usable), names = self._rows(X), np.asarray(y).astype(str)
         if names.shape != rows.shape:

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from painkit.errors import PainkitError
+from painkit.models.checks import check_settings
 from painkit.models.frame_tables import frame_labels, frame_rows
 from painkit.models.persistence import Persistent
-from painkit.models.settings import check_settings
 
 __all__ = ["FeatureEstimator", "Features", "TrainingTable"]
 

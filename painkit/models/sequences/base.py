@@ -13,18 +13,17 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from painkit.errors import PainkitError
-from painkit.models.labels import numbers
+from painkit.models.checks import check_settings, numbers
 from painkit.models.nets.landmark_net import N_COORDINATES, Placement
 from painkit.models.persistence import Persistent
 from painkit.models.sequences.standardize import moments, z_scores
-from painkit.models.settings import check_settings
 from painkit.models.training.acceleration import choose_device
 from painkit.vocabulary.personal import PERSONAL_COLUMNS
 
 if TYPE_CHECKING:
     from painkit.data.cohort import SequenceSample
 
-__all__ = ["TARGETS", "SequenceEstimator", "personal_inputs"]
+__all__ = ["TARGETS", "SequenceEstimator"]
 
 TARGETS = ("vas", "opi")
 
@@ -104,7 +103,7 @@ class SequenceEstimator(Persistent, BaseEstimator):  # type: ignore[misc]
     def _training_rows(
         self, samples: list[SequenceSample], labels: NDArray[np.float64]
     ) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
-        """Rows to train on of each sequence that has any, as `_tracked_rows` makes them, and their labels."""
+        """Rows to train on of each sequence that has any, and their labels."""
         every = self._frame_rows(samples)
         self.n_untracked_frames_ = int(sum(np.isnan(rows[:, 0]).sum() for rows in every))
         rows = [self._tracked(one) for one in every]
@@ -119,8 +118,8 @@ class SequenceEstimator(Persistent, BaseEstimator):  # type: ignore[misc]
 
         Each array is (n_frames, n_inputs); the coordinates of untracked frames are NaN.
         """
-        samples, features = _checked(X), self._used_features
-        personal = personal_inputs(samples, features) if features else np.zeros((len(samples), 0), np.float32)
+        samples = _checked(X)
+        personal = _personal_inputs(samples, self._used_features)
         return [
             np.hstack([rows, np.tile(own, (len(rows), 1))])
             for rows, own in zip(z_scores(samples, self.moments_), personal, strict=True)
@@ -163,14 +162,8 @@ def _personal_columns(features: Sequence[str]) -> list[int]:
     return [column for name in features for column in PERSONAL_COLUMNS[name]]
 
 
-def personal_inputs(X: Sequence[SequenceSample], features: Sequence[str]) -> NDArray[np.float32]:
-    """One-hot personal features (n_sequences, n_columns) of the named features.
-
-    Raises
-    ------
-    PainkitError
-        When a name is unknown or a subject's features are missing.
-    """
+def _personal_inputs(X: Sequence[SequenceSample], features: Sequence[str]) -> NDArray[np.float32]:
+    """One-hot personal features (n_sequences, n_columns) of the named features."""
     columns = _personal_columns(features)
     table = np.array([np.asarray(sample.personal, dtype=np.float32)[columns] for sample in X])
     missing = sorted({s.subject for s, row in zip(X, table, strict=True) if not np.isfinite(row).all()})

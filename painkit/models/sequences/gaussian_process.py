@@ -22,9 +22,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from painkit.errors import PainkitError
-from painkit.models.labels import numbers
+from painkit.models.checks import check_settings, numbers
 from painkit.models.persistence import Persistent
-from painkit.models.settings import check_settings
 
 with warnings.catch_warnings():
     # At import, linear_operator compiles by torch.jit.script, which newer versions of torch deprecate.

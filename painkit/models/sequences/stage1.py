@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
+import joblib
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -182,28 +181,9 @@ def fit_net(
     if memory is None:
         trained()
     else:
-        settings = {
-            "placement": placement,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "lr": lr,
-            "seed": seed,
-            "device": str(torch.device(device)),
-            "threads": torch.get_num_threads(),  # the order of sums depends on them
-        }
-        folder = kept(memory, f"stage1-{_digest(settings, inputs, targets)}", trained)
+        # The order of sums depends on the threads.
+        where_made = (__version__, code_digest(), torch.__version__, str(device), torch.get_num_threads())
+        key = joblib.hash((placement, epochs, batch_size, lr, seed, where_made, inputs, targets))
+        folder = kept(memory, f"stage1-{key}", trained)
         net.load_state_dict(read_tensors(folder / "net.safetensors"))
     return net.eval()
-
-
-def _digest(settings: dict[str, Any], *arrays: NDArray[np.float32]) -> str:
-    facts = settings | {
-        "painkit": __version__,
-        "code": code_digest(),
-        "torch": torch.__version__,
-        "shapes": [a.shape for a in arrays],
-    }
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()[:32]

@@ -1,13 +1,16 @@
-"""Which parameters of estimators are accepted."""
+"""Checks of what estimators are given: parameters and labels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from painkit.errors import PainkitError
 
-__all__ = ["check_settings"]
+__all__ = ["check_settings", "numbers"]
 
 #: Least values of parameters, which mean the same in every estimator.
 _LEAST: Final = {
@@ -51,3 +54,17 @@ def _listed(hint: Any) -> Iterator[Any]:
     elif any(get_origin(part) is Literal for part in parts):
         for part in parts:
             yield from [None] if part is type(None) else _listed(part)
+
+
+def numbers(y: ArrayLike) -> NDArray[np.float64]:
+    """Labels as float64, NaN where missing.
+
+    Raises
+    ------
+    PainkitError
+        When they are no numbers.
+    """
+    try:
+        return np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise PainkitError(f"labels are no numbers: {error}", expected="NaN where missing") from error
