@@ -49,6 +49,7 @@ WRITTEN = {
         "randomisation.csv",
         "region_shares.csv",
         "unit_shares.csv",
+        "agreement_with_causes.csv",
     ],
     "explore_landmarks": [],
 }

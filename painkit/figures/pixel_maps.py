@@ -83,7 +83,11 @@ def heatmaps(
         figure.update_yaxes(title_text=captions[row - 1], row=row, col=1, title_font_size=11)
     bar = {"colorscale": DIVERGING, "cmin": -1, "cmax": 1, "color": [0], "showscale": True}
     bar["colorbar"] = {
-        "title": {"text": "relevance for the class,<br>share of the map's largest", "side": "right"},
+        "title": {
+            "text": "relevance for the class,<br>share of the map's largest",
+            "side": "right",
+            "font": {"size": 11},
+        },
         "thickness": 12,
         "tickvals": [-1, 0, 1],
     }
@@ -124,10 +128,23 @@ def confusion_matrix(counts: pd.DataFrame, title: str, *, simulated: bool) -> go
 
 
 def recall_by_fold(folds: pd.DataFrame, chance: float, *, simulated: bool) -> go.Figure:
-    """Draw accuracy and mean recall of every fold (column fold, metrics), with chance as a line."""
+    """Draw accuracy and mean recall of every fold and their mean, with chance as a line.
+
+    The spread over folds, a row of the table, is the error bar of the mean.
+    """
+    spread = folds[folds["fold"] == "spread"]
+    folds = folds[folds["fold"] != "spread"]
+    bars = [spread[m].iloc[0] if len(spread) else np.nan for m in ("accuracy", "recall")]
+    is_mean = folds["fold"] == "mean"
     figure = go.Figure(
         [
-            go.Bar(x=folds["fold"], y=folds[metric], name=name, marker_color=QUALITATIVE[i])
+            go.Bar(
+                x=folds["fold"],
+                y=folds[metric],
+                name=name,
+                marker_color=QUALITATIVE[i],
+                error_y={"array": np.where(is_mean, bars[i], np.nan), "thickness": 1.2},
+            )
             for i, (metric, name) in enumerate(
                 (("accuracy", "accuracy"), ("recall", "mean recall of the classes"))
             )

@@ -1,46 +1,28 @@
-"""Relevance maps of expressions, each by the net of the fold that did not train on the subject."""
+"""Relevance maps of expressions by preset, and what they depend on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from torch import Tensor
+import plotly.graph_objects as go
 
 from painkit.attribution.landmark_scores import rank_correlations
 from painkit.attribution.lrp import PRESETS, Preset
 from painkit.attribution.pixel_map import PixelMaps
-from painkit.attribution.pixel_maps import pixel_maps
-from painkit.attribution.region_reading import region_shares
 from painkit.attribution.sanity import randomisation_check, randomisation_sentence
-from painkit.data.cohort import Cohort
-from painkit.data.crop_store import CropStore
-from painkit.errors import PainkitError
-from painkit.evaluation.held_out import held_out
 from painkit.evaluation.run_fold import limited_threads
-from painkit.evaluation.study import Results
-from painkit.faces.alignment import apply_transform, box_transform, square_box
-from painkit.faces.detector import detect_face
-from painkit.faces.tracker import track_face
-from painkit.metrics.bootstrap import percentile_interval, resample_weights
-from painkit.models.crops.expressions import ExpressionClassifier
-from painkit.models.nets.vgg_face import VGGFace, to_input
-from painkit.papers.lrp_emotions import CROP, NET
-from painkit.vocabulary.classes import EXPRESSIONS
+from painkit.figures.pixel_maps import heatmaps
+from painkit.figures.style import finish
+from painkit.papers.expression_images import HeldOutImages
 
 __all__ = [
     "PAPER_PRESETS",
     "VARIATIONS",
-    "HeldOutImages",
-    "class_shares",
     "conservation",
-    "differences_sentence",
-    "examples",
-    "held_out_images",
+    "map_figure",
     "maps_by_preset",
     "randomisation",
     "randomisation_sentences",
@@ -62,156 +44,18 @@ VARIATIONS: Final[Mapping[str, Preset]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOutImages:
-    """Images, and for each the net that has not seen its subject.
-
-    Attributes
-    ----------
-    frames : DataFrame
-        subject, sequence, frame, row, fold, true, predicted (names of classes).
-    images : (n, side, side, 3) uint8 array
-    landmarks : (n, 66, 2) array
-        Pixels of `images`; NaN where none were found, or where the tracker is not installed.
-    nets : tuple of VGGFace
-    classes : tuple of str
-    logits : (n, k) array
-    simulated : bool
-    threads : int
-        That maps are computed with; see `Study`.
-    note : str
-        Says why there are no landmarks; "" where there are.
-    """
-
-    frames: pd.DataFrame
-    images: NDArray[np.uint8]
-    landmarks: NDArray[np.floating]
-    nets: tuple[VGGFace, ...]
-    classes: tuple[str, ...]
-    logits: NDArray[np.floating]
-    simulated: bool
-    threads: int = 1
-    note: str = ""
-
-    def take(self, rows: Sequence[int] | NDArray[np.intp]) -> HeldOutImages:
-        """Keep some of the images, in this order."""
-        return HeldOutImages(
-            self.frames.iloc[list(rows)].reset_index(drop=True),
-            self.images[rows],
-            self.landmarks[rows],
-            tuple(self.nets[row] for row in rows),
-            self.classes,
-            self.logits[rows],
-            self.simulated,
-            self.threads,
-            self.note,
-        )
-
-    def maps(self, method: str | Preset) -> PixelMaps:
-        """Explain the predicted class of every image by its own net."""
-        parts, order = [], []
-        with limited_threads(self.threads):
-            for net in dict.fromkeys(self.nets):
-                rows = [i for i, own in enumerate(self.nets) if own is net]
-                parts.append(pixel_maps(net, self._input(rows), method, self.logits[rows].argmax(axis=1)))
-                order += rows
-        back = np.argsort(order)
-        fields = ("relevance", "target", "logits", "expected")
-        joined = [np.concatenate([getattr(part, field) for part in parts])[back] for field in fields]
-        return PixelMaps(parts[0].method, *joined)
-
-    def _input(self, rows: Sequence[int]) -> Tensor:
-        return to_input(self.images[list(rows)])
-
-
-def held_out_images(
-    results: Results, store: CropStore, *, per_clip: int = 2, landmarks: bool = True
-) -> HeldOutImages:
-    """Take some frames of every clip, evenly spread, with the net of the fold that tested them.
-
-    Parameters
-    ----------
-    results : Results
-        Of `painkit.papers.lrp_emotions.rows`.
-    store : CropStore
-    per_clip : int
-    landmarks : bool
-        Look for landmarks, which takes about 0.1 s a frame.
-
-    Raises
-    ------
-    PainkitError
-        When no clip has a crop.
-    """
-    frames, images, nets, logits = [], [], [], []
-    with limited_threads(results.study.threads):
-        for fold in held_out(results[NET], ExpressionClassifier.load):
-            model = fold.model.set_params(store=store)
-            tested = fold.predictions.dropna(subset=["y_true"])
-            tested = tested[store.usable[tested["row"].to_numpy(np.intp)]]
-            for _, clip in tested.groupby(["subject", "sequence"], sort=False):
-                places = np.linspace(0, len(clip), per_clip + 2)[1:-1].astype(int)
-                frames.append(clip.iloc[np.unique(places)])
-                logits.append(model.decision_function(frames[-1]))
-                nets += [model.net_.eval()] * len(frames[-1])
-                images.append(store.batch(frames[-1]["row"].to_numpy(np.intp)))
-    if not frames:
-        raise PainkitError("no frame of a clip has a crop", where=store.folder)
-    table, scores = pd.concat(frames, ignore_index=True), np.concatenate(logits)
-    names = np.array(EXPRESSIONS)
-    table = table[["subject", "sequence", "frame", "row", "fold"]].assign(
-        true=names[table["y_true"].to_numpy(np.intp)], predicted=names[scores.argmax(axis=1)]
-    )
-    cohort = results.study.cohort
-    points, note = np.full((len(table), 66, 2), np.nan), "landmarks were not asked for"
-    if landmarks:
-        try:
-            side = store.crop_shape[0]
-            points = np.stack([_landmarks(cohort, int(row), side) for row in table["row"]])
-            note = ""
-        except PainkitError as error:  # the extra is not installed
-            note = str(error)
-    return HeldOutImages(
-        table,
-        np.concatenate(images),
-        points,
-        tuple(nets),
-        EXPRESSIONS,
-        scores,
-        cohort.simulated,
-        results.study.threads,
-        note,
-    )
-
-
-def _landmarks(cohort: Cohort, row: int, side: int) -> NDArray[np.float64]:
-    """Landmarks of a frame in pixels of its crop."""
-    image = cohort.image(row)
-    box = detect_face(image)
-    found = None if box is None else track_face(image, box)
-    if box is None or found is None:
-        return np.full((66, 2), np.nan)
-    return np.asarray(apply_transform(box_transform(square_box(box, CROP.grow), side), found))
-
-
-def examples(found: HeldOutImages, count: int = 4) -> HeldOutImages:
-    """Choose images of each class for a figure, half of them right and half wrong; the surest first."""
-    sure = np.sort(found.logits, axis=1)
-    margin = sure[:, -1] - sure[:, -2]
-    wrong = (found.frames["true"] != found.frames["predicted"]).to_numpy()
-    chosen: list[int] = []
-    for name in found.classes:
-        own = np.flatnonzero(found.frames["true"] == name)
-        order = own[np.argsort(-margin[own], kind="stable")]
-        right, missed = order[~wrong[order]].tolist(), order[wrong[order]].tolist()
-        half = max(1, round(count / len(found.classes) / 2))
-        chosen += right[:half] + missed[:half]
-    return found.take(chosen)
-
-
 def maps_by_preset(found: HeldOutImages, presets: Sequence[str] = PAPER_PRESETS) -> dict[str, PixelMaps]:
     """`HeldOutImages.maps` of every preset."""
     return {preset: found.maps(preset) for preset in presets}
+
+
+def map_figure(found: HeldOutImages | None, title: str, presets: Sequence[str] = PAPER_PRESETS) -> go.Figure:
+    """Draw images with true and predicted class and a map of each preset; without images, say so."""
+    if found is None:
+        return finish(go.Figure(), f"{title}: no images are given", simulated=False, height=160)
+    maps = {name: one.heatmaps for name, one in maps_by_preset(found, presets).items()}
+    captions = (found.frames["true"] + " / " + found.frames["predicted"]).tolist()
+    return heatmaps(found.images, captions, maps, title, simulated=found.simulated)
 
 
 def conservation(maps: Mapping[str, PixelMaps]) -> pd.DataFrame:
@@ -276,67 +120,3 @@ def randomisation(
 def randomisation_sentences(checks: pd.DataFrame) -> str:
     """`randomisation_sentence` of every preset."""
     return " ".join(randomisation_sentence(part) for _, part in checks.groupby("method", sort=False))
-
-
-def differences_sentence(shares: pd.DataFrame, found: HeldOutImages) -> str:
-    """Say in which parts of the face pain's share of relevance differs from another class's."""
-    if shares.empty:
-        return f"No image has landmarks, so maps are not read by parts of the face: {found.note}"
-    parts = shares[(shares["kind"] == "part") & ~shares["class"].isin(found.classes)]
-    told = parts[(parts["low"] > 0) | (parts["high"] < 0)]
-    said = [
-        f"{row['class']}: {row['name']} {100 * row['value']:+.0f} points ({100 * row['low']:+.0f} to "
-        f"{100 * row['high']:+.0f})"
-        for _, row in told.iterrows()
-    ]
-    others = f"The other {len(parts) - len(told)} of {len(parts)} differences hold 0 in their interval"
-    doubt = "intervals are not corrected for their number"
-    return f"Shares of positive relevance differ for {'; '.join(said) or 'no part'}. {others}; {doubt}."
-
-
-def class_shares(
-    found: HeldOutImages,
-    method: str = "LRPPresetAFlat",
-    *,
-    n_resamples: int = 10_000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Shares of positive relevance in the parts of the face, by the class that the map explains.
-
-    Shares are means of a subject's images first, then over subjects; intervals resample subjects.
-
-    Returns
-    -------
-    DataFrame
-        class (or "pain - disgust", ...: the difference, over the subjects that have both), kind ("part" or
-        "unit"), name, value, low, high, area (share of the picture), subjects, images. Empty where no image
-        has landmarks.
-    """
-    shares = region_shares(found.maps(method).heatmaps, found.landmarks)
-    facts = found.frames[["subject", "predicted"]].rename_axis("image").reset_index()
-    shares = shares.merge(facts, on="image").dropna(subset=["positive", "area"])
-    columns = ["class", "kind", "name", "value", "low", "high", "area", "subjects", "images"]
-    subjects = sorted(shares["subject"].unique())
-    if not subjects:
-        return pd.DataFrame(columns=columns)
-    weights = resample_weights(len(subjects), n_resamples, seed)
-    rows = []
-    for (kind, name), part in shares.groupby(["kind", "name"], sort=False):
-        by = part.pivot_table(index="subject", columns="predicted", values="positive").reindex(subjects)
-        counts = part["predicted"].value_counts()
-        shown = [c for c in found.classes if c in by]
-        compared = {c: by[c] for c in shown} | {
-            f"{shown[0]} - {other}": by[shown[0]] - by[other] for other in shown[1:]
-        }
-        for label, values in compared.items():
-            own = values.to_numpy(np.float64)
-            known = np.isfinite(own)
-            drawn = weights[:, known].sum(axis=1)
-            means = np.divide(
-                weights[:, known] @ own[known], drawn, where=drawn > 0, out=np.full(len(weights), np.nan)
-            )
-            low, high = percentile_interval(means) if known.sum() > 1 else (np.nan, np.nan)
-            mean = own[known].mean() if known.any() else np.nan
-            images = int(counts.get(label, counts.sum()))
-            rows.append((label, kind, name, mean, low, high, part["area"].mean(), int(known.sum()), images))
-    return pd.DataFrame(rows, columns=columns)

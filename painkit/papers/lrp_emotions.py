@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,7 +95,7 @@ def clip_crops(cohort: Cohort, folder: str | Path, *, side: int, jobs: int = 2) 
 
     Frames in which the detector finds no face have none: they are masked everywhere, and counted.
     """
-    crop = FaceCrop(CROP.kind, grow=CROP.grow, side=side, detect=True)
+    crop = replace(CROP, side=side)
     return build_crop_store(
         cohort.image,
         len(cohort.frames),
@@ -215,6 +216,6 @@ def fold_sentence(results: Results) -> str:
     return (
         f"Mean recall of the three classes is {mean['value']:.2f} (95 % interval over subjects "
         f"{mean['low']:.2f} to {mean['high']:.2f}); chance is {chance:.2f}, so this is {verdict}. "
-        f"Accuracy is {only.max():.2f} in the best fold, {only.mean():.2f} on average and {only.min():.2f} in the "
-        "worst: the best fold, which the paper prints, is no estimate of how well the net works."
+        f"Accuracy is {only.max():.2f} in the best fold, {only.mean():.2f} on average and {only.min():.2f} "
+        "in the worst: the best fold, which the paper prints, is no estimate of how well the net works."
     )

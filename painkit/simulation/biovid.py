@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import av
 import numpy as np
@@ -13,18 +13,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from painkit.errors import PainkitError
 from painkit.files import write_atomically
 from painkit.simulation.anatomy import Person, draw_person
 from painkit.simulation.causes import TRACE, stream
 from painkit.simulation.dynamics import draw_decoys, draw_pose, draw_style, grimace
 from painkit.simulation.portraits import MIXTURES, units
-from painkit.simulation.profiles import Size
+from painkit.simulation.profiles import PROFILES, Settings, Size
 from painkit.simulation.render import render
 from painkit.simulation.writer import Task
 from painkit.vocabulary.classes import STIMULI
 from painkit.vocabulary.personal import AGES, GENDERS
 
-__all__ = ["biovid_tables", "biovid_tasks"]
+__all__ = ["biovid_tables", "biovid_tasks", "clip_causes"]
 
 FPS: Final = 25
 FRAMES_PER_VIDEO: Final = 138
@@ -65,22 +66,12 @@ def biovid_tasks(root: Path, size: Size, seed: int) -> list[Task]:
     """Work that writes ``biovid/``: ``starting_point/samples.csv``, ``video``, ``videos.csv``, ``posed``."""
     folder = root / "biovid"
     samples, posed = biovid_tables(size, seed)
-    number = {name: i - 1 for name, i in zip(samples["subject_name"], samples["subject_id"], strict=True)}
-    clips = [
-        (
-            folder / "video" / row["subject_name"] / f"{row['sample_name']}.mp4",
-            row["subject_name"],
-            row["class_name"],
-        )
-        for row in samples.to_dict("records")
-    ]
-    clips += [(folder / row["path"], row["subject"], row["class"]) for row in posed.to_dict("records")]
     tables = folder / "starting_point" / "samples.csv", folder / "videos.csv"
     return [
         Task(partial(_tables, *tables, samples, posed), dict.fromkeys(tables)),
         *(
-            Task(partial(_clip, path, seed, number[subject], i + 1, label, size.clip_step), {path: None})
-            for i, (path, subject, label) in enumerate(clips)
+            Task(partial(_clip, folder / path, seed, clip, size.clip_step), {folder / path: None})
+            for path, clip in _clips(size, seed).items()
         ),
     ]
 
@@ -102,26 +93,79 @@ def _subject(seed: int, number: int) -> tuple[str, Person]:
     return f"{7 + number // 9:02d}{1 + number % 28:02d}{rng.choice([9, 14]):02d}_{sex}_{years}", person
 
 
-def _clip(path: Path, seed: int, number: int, sample: int, label: str, step: int) -> None:
-    person = _subject(seed, number)[1]
-    rng = stream(seed, 23, sample)
-    style = draw_style(stream(seed, 24, number))
+class _Clip(NamedTuple):
+    number: int  # of the subject, from 0
+    sample: int  # of the clip, from 1
+    label: str
+
+
+@cache
+def _clips(size: Size, seed: int) -> dict[str, _Clip]:
+    """All clips by their path in ``biovid``."""
+    samples, posed = biovid_tables(size, seed)
+    number = {name: i - 1 for name, i in zip(samples["subject_name"], samples["subject_id"], strict=True)}
+    listed = [
+        (f"video/{row['subject_name']}/{row['sample_name']}.mp4", row["subject_name"], row["class_name"])
+        for row in samples.to_dict("records")
+    ]
+    listed += [(row["path"], row["subject"], row["class"]) for row in posed.to_dict("records")]
+    return {path: _Clip(number[who], i, label) for i, (path, who, label) in enumerate(listed, start=1)}
+
+
+def clip_causes(settings: Settings, video: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What moved the face in each frame of a clip.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the simulation.
+    video : str
+        Path in ``biovid``.
+
+    Returns
+    -------
+    expression, decoys : (n_frames, 15) arrays
+        Intensities 0-5 of the units in the order of `AUS`: what the pain or the posed expression asks for,
+        and what moves besides. The larger of both, a little smoothed, is drawn.
+
+    Raises
+    ------
+    PainkitError
+        When the simulation has no such clip.
+    """
+    size = PROFILES[settings.profile]
+    clip = _clips(size, settings.seed).get(video)
+    if clip is None:
+        raise PainkitError("the simulation has no such clip", where=video)
+    expression, decoys, _ = _movements(settings.seed, clip)
+    return expression[:: size.clip_step], decoys[:: size.clip_step]
+
+
+def _movements(
+    seed: int, clip: _Clip
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Expression, decoys and pose in all frames."""
+    rng = stream(seed, 23, clip.sample)
+    style = draw_style(stream(seed, 24, clip.number))
     time = np.arange(FRAMES_PER_VIDEO)
     begin, apex = rng.uniform(15, 50), rng.uniform(70, 110)
     envelope = np.clip(np.minimum((time - begin) / (apex - begin), 1 - (time - apex) / 60), 0, 1) ** 1.5
     moved, _ = draw_decoys(rng, style, FRAMES_PER_VIDEO)
     pose = draw_pose(rng, style, FRAMES_PER_VIDEO)
-    if label in STIMULI:
-        depth = np.clip(
-            PEAK_PSPI[STIMULI.index(label)] * np.exp(0.35 * rng.standard_normal()) * envelope, 0, 15
-        )
+    if clip.label in STIMULI:
+        depth = PEAK_PSPI[STIMULI.index(clip.label)] * np.exp(0.35 * rng.standard_normal()) * envelope
+        depth = np.clip(depth, 0, 15)
         pspi = np.round(depth).astype(int)
-        shown = grimace(rng, style, pspi, depth, np.minimum(depth, TRACE))[1]
-    else:
-        moved = moved * 0.2
-        play = np.exp(0.2 * rng.standard_normal(15))
-        shown = np.clip(np.outer(envelope**0.5, units(MIXTURES[label], rng.uniform(0.75, 1.2)) * play), 0, 5)
-    shown = gaussian_filter1d(np.maximum(shown, moved), 0.7, axis=0).clip(0, 5)
+        return grimace(rng, style, pspi, depth, np.minimum(depth, TRACE))[1], moved, pose
+    play = np.exp(0.2 * rng.standard_normal(15))
+    full = units(MIXTURES[clip.label], rng.uniform(0.75, 1.2)) * play
+    return np.clip(np.outer(envelope**0.5, full), 0, 5), moved * 0.2, pose
+
+
+def _clip(path: Path, seed: int, clip: _Clip, step: int) -> None:
+    person = _subject(seed, clip.number)[1]
+    expression, decoys, pose = _movements(seed, clip)
+    shown = gaussian_filter1d(np.maximum(expression, decoys), 0.7, axis=0).clip(0, 5)
     frames = [render(person, a, p) for a, p in zip(shown[::step], pose[::step], strict=True)]
     _encode(path, frames, Fraction(FPS, step))
 

@@ -1,0 +1,237 @@
+"""Table 2 by folds, and maps by nets that have not seen the subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from threadpoolctl import threadpool_limits
+
+from painkit.attribution.lrp import lrp
+from painkit.attribution.region_reading import region_shares
+from painkit.data.crop_store import CropStore
+from painkit.data.expressions import expressions_of
+from painkit.data.unbc import read_unbc
+from painkit.evaluation.protocols import protocol_named
+from painkit.evaluation.study import Results, Study
+from painkit.models.nets.vgg_face import to_input
+from painkit.papers import expression_images, expression_maps, expression_regions, lrp_emotions
+from painkit.papers.expression_images import HeldOutImages
+from painkit.simulation.action_units import AUS
+from painkit.simulation.biovid import clip_causes
+from painkit.simulation.profiles import Settings
+from painkit.vocabulary.classes import EXPRESSIONS
+
+NET = {
+    "input_size": 32,
+    "width": 1 / 16,
+    "iterations": 30,
+    "lr": 0.01,
+    "batch_size": 8,
+    "dropout": 0.2,
+    "max_norm": 1.0,
+    "device": "cpu",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def ran(smoke: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, CropStore]:
+    out = tmp_path_factory.mktemp("emotions")
+    cohort = expressions_of("simulated", smoke, between=(0.35, 0.9), per_clip=4, progress=False)
+    store = lrp_emotions.clip_crops(cohort, out / "crops", side=32)
+    study = Study(cohort, protocol_named("subject_k_fold:3", seed=0), out / "runs", n_resamples=100)
+    return study.run(lrp_emotions.rows(store, net=NET)), store
+
+
+@pytest.fixture(scope="module")
+def found(ran: tuple[Results, CropStore]) -> HeldOutImages:
+    return expression_images.held_out_images(*ran, per_clip=2)
+
+
+def test_table_1_counts_every_frame_once(ran: tuple[Results, CropStore]) -> None:
+    results, store = ran
+    table = lrp_emotions.frames_per_class(results.study.cohort, store)
+    assert table["frames"].to_dict() == {
+        "pain intensity 3": 12,
+        "pain intensity 4": 12,
+        "disgust": 12,
+        "happiness": 12,
+    }
+    assert table["with a crop"].sum() == store.usable.sum()
+    assert table["published frames"].to_dict() == {
+        "pain intensity 3": 12006,
+        "pain intensity 4": 12006,
+        "disgust": 24075,
+        "happiness": 24075,
+    }
+
+
+def test_table_2_is_scikit_learns_by_fold(ran: tuple[Results, CropStore]) -> None:
+    predictions = ran[0].runs[lrp_emotions.NET].predictions.dropna(subset=["y_pred"])
+    by_fold = []
+    for _, fold in predictions.groupby("fold", sort=False):
+        scores = precision_recall_fscore_support(
+            fold["y_true"], fold["y_pred"], labels=[0, 1, 2], zero_division=np.nan
+        )
+        by_fold.append(np.array(scores[:3]))
+    folds = lrp_emotions.every_fold(ran[0])
+    assert folds["fold"].tolist()[-2:] == ["mean", "spread"]
+    expected = np.nanmean(by_fold, axis=2)
+    np.testing.assert_allclose(folds[["precision", "recall", "F1"]].to_numpy()[:3], expected)
+    np.testing.assert_allclose(folds["recall"].iloc[3], expected[:, 1].mean())
+    table = lrp_emotions.class_scores(ran[0]).set_index(["class", "metric"])
+    for k, name in enumerate(EXPRESSIONS):
+        assert table.loc[(name, "recall"), "value"] == pytest.approx(np.nanmean([f[1, k] for f in by_fold]))
+    best = int(folds["accuracy"].iloc[:3].argmax())
+    assert table.loc[("pain", "recall"), "best fold"] == pytest.approx(by_fold[best][1, 0])
+    assert table.loc[("happiness", "recall"), "published"] == 0.57
+
+
+def test_the_confusion_matrix_holds_every_frame(ran: tuple[Results, CropStore]) -> None:
+    predictions = ran[0].runs[lrp_emotions.NET].predictions.dropna(subset=["y_pred"])
+    expected = confusion_matrix(predictions["y_true"], predictions["y_pred"], labels=[0, 1, 2])
+    np.testing.assert_array_equal(lrp_emotions.confusion(ran[0]).to_numpy(), expected)
+
+
+def test_each_image_is_explained_by_the_net_that_did_not_train_on_its_subject(
+    ran: tuple[Results, CropStore], found: HeldOutImages
+) -> None:
+    results, store = ran
+    predictions = results.runs[lrp_emotions.NET].predictions.set_index("row")
+    frames = found.frames
+    assert (predictions.loc[frames["row"], "fold"].to_numpy() == frames["fold"].to_numpy()).all()
+    said = np.array(EXPRESSIONS)[predictions.loc[frames["row"], "y_pred"].astype(int)]
+    np.testing.assert_array_equal(frames["predicted"], said)
+    assert frames.groupby("sequence").size().max() == 2
+    nets = frames.groupby("fold").indices.values()
+    assert all(len({id(found.nets[i]) for i in own}) == 1 for own in nets)
+    assert len({id(net) for net in found.nets}) == 3
+    maps = found.maps("LRPPresetAFlat")
+    for i in (0, 7, len(frames) - 1):
+        np.testing.assert_array_equal(found.images[i], store.batch(frames["row"].to_numpy()[[i]])[0])
+        alone = lrp(found.nets[i], to_input(found.images[[i]]))
+        np.testing.assert_allclose(maps.heatmaps[i], alone.heatmaps[0], rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(maps.logits[i], found.logits[i], rtol=1e-4, atol=1e-5)
+
+
+def test_a_preset_is_like_itself_and_the_sums_are_those_of_the_maps(found: HeldOutImages) -> None:
+    some = found.take(range(4))
+    table = expression_maps.sensitivity(some).set_index("setting")
+    own = table.loc["LRPPresetAFlat"]
+    assert own["rank_correlation"] == pytest.approx(1)
+    assert own["changed_sign"] == 0
+    assert (table["rank_correlation"].iloc[1:] < 1).all()
+    maps = expression_maps.maps_by_preset(some)
+    errors = expression_maps.conservation(maps).set_index("preset")
+    for preset, one in maps.items():
+        sums = one.relevance.astype(float).sum(axis=(1, 2, 3))
+        logits = some.logits.max(axis=1)
+        expected = np.abs((sums - logits) / logits)
+        assert errors.loc[preset, "largest"] == pytest.approx(expected.max(), rel=1e-3)
+
+
+def test_shares_are_means_of_subjects_means(found: HeldOutImages) -> None:
+    face = np.stack([np.linspace(4, 28, 66), 16 + 10 * np.sin(np.arange(66.0))], axis=1)
+    marked = replace(found, landmarks=np.where(np.isfinite(found.landmarks), found.landmarks, face))
+    shares = expression_regions.class_shares(marked, n_resamples=50)
+    raw = region_shares(marked.maps("LRPPresetAFlat").heatmaps, marked.landmarks)
+    brows = raw.query("kind == 'part' and name == 'brows'").set_index("image")["positive"]
+    frames = marked.frames.assign(share=brows)
+    for name in frames["predicted"].unique():
+        own = frames[frames["predicted"] == name].dropna(subset=["share"])
+        if len(own):
+            expected = own.groupby("subject")["share"].mean().mean()
+            cell = shares[(shares["class"] == name) & (shares["name"] == "brows")].iloc[0]
+            assert cell["value"] == pytest.approx(expected)
+            assert cell["subjects"] == own["subject"].nunique()
+
+
+def test_without_landmarks_there_are_no_shares_and_the_reason_is_told(ran: tuple[Results, CropStore]) -> None:
+    bare = expression_images.held_out_images(*ran, per_clip=1, landmarks=False)
+    shares = expression_regions.class_shares(bare, n_resamples=20)
+    assert shares.empty
+    assert "not asked for" in expression_regions.differences_sentence(shares, bare)
+    assert expression_regions.agreement_with_causes(bare, ran[0].study.cohort).empty
+
+
+def test_images_of_another_set_are_its_subjects_worst_frames(
+    ran: tuple[Results, CropStore], smoke: Path
+) -> None:
+    results = ran[0]
+    moved = expression_images.transfer_images(results, None, count=2)
+    assert moved is not None
+    archive = read_unbc(smoke, progress=False)
+    worst = archive.frames.groupby("subject")["pspi"].max()
+    shown = moved.frames.merge(archive.frames, on=["subject", "sequence", "frame"])
+    assert len(shown) == moved.frames["subject"].nunique() == 2
+    assert (shown["pspi"] == worst[shown["subject"]].to_numpy()).all()
+    folds = lrp_emotions.every_fold(results).iloc[:-2].set_index("fold")["accuracy"]
+    assert set(moved.frames["fold"]) == {folds.idxmax()}
+    # A folder that is given wins; clips of people have none beside them.
+    given = expression_images.transfer_images(results, smoke, count=2)
+    assert given is not None
+    np.testing.assert_array_equal(given.images, moved.images)
+
+
+def test_density_about_the_units_of_pain_and_of_decoys(
+    ran: tuple[Results, CropStore], found: HeldOutImages
+) -> None:
+    """One image at a time, unit by unit."""
+    cohort = ran[0].study.cohort
+    face = np.stack([np.linspace(4, 28, 66), 16 + 10 * np.sin(np.arange(66.0))], axis=1)
+    marked = replace(found, landmarks=np.broadcast_to(face, (len(found.frames), 66, 2)))
+    table = expression_regions.agreement_with_causes(marked, cohort, n_resamples=50).set_index("units")
+    videos = cohort.sequences.set_index("sequence")["video"]
+    by_subject: dict[str, dict[str, list[float]]] = {"pain": {}, "decoys": {}}
+    for i, row in marked.frames[marked.frames["true"] == "pain"].iterrows():
+        heat = lrp(marked.nets[i], to_input(marked.images[[i]]), target=0).heatmaps
+        shares = region_shares(heat, face[None]).query("kind == 'unit'").set_index("name")
+        density = shares["positive"] / shares["area"]
+        pain, decoys = (
+            of[row["frame"]] for of in clip_causes(Settings("smoke", "all"), videos[row["sequence"]])
+        )
+        for name, lead in (("pain", pain - decoys), ("decoys", decoys - pain)):
+            own = [density.get(f"AU{au}", np.nan) for au, by in zip(AUS, lead, strict=True) if by > 0.5]
+            if np.isfinite(own).any():
+                by_subject[name].setdefault(row["subject"], []).append(float(np.nanmean(own)))
+    assert by_subject["pain"]
+    for name, subjects in by_subject.items():
+        if subjects:
+            expected = np.mean([np.mean(values) for values in subjects.values()])
+            assert table.loc[f"moved more by {name}", "density"] == pytest.approx(expected, rel=1e-3)
+            assert table.loc[f"moved more by {name}", "subjects"] == len(subjects)
+
+
+def test_causes_of_a_clip_are_what_is_drawn(smoke: Path) -> None:
+    """Heat pain moves the units of pain, a posed face those of its mixture, and BL1 none."""
+    samples = pd.read_csv(smoke / "biovid" / "starting_point" / "samples.csv", sep="\t")
+
+    def causes(label: str) -> list[np.ndarray]:
+        own = samples[samples["class_name"] == label]
+        videos = "video/" + own["subject_name"] + "/" + own["sample_name"] + ".mp4"
+        return [clip_causes(Settings("smoke"), video)[0] for video in videos]
+
+    assert max(one.max() for one in causes("BL1")) == 0
+    pain = np.max([one.max(axis=0) for one in causes("PA4")], axis=0)
+    assert {au for au, most in zip(AUS, pain, strict=True) if most > 1} >= {4, 43}
+    posed = smoke / "biovid" / "posed"
+    for clip in posed.rglob("happiness*.mp4"):
+        expression, decoys = clip_causes(Settings("smoke"), str(clip.relative_to(smoke / "biovid")))
+        assert expression.shape == decoys.shape == (14, 15)
+        moved = {au for au, most in zip(AUS, expression.max(axis=0), strict=True) if most > 0}
+        assert moved == {6, 12, 25}
