@@ -93,7 +93,7 @@ def run(
 ) -> Run:
     """Fit and test an estimator on every fold of a protocol.
 
-    Each fold is written as one file the moment it is done, under a key that digests the estimator's
+    Each fold is written as one folder the moment it is done, under a key that digests the estimator's
     parameters, the data, the protocol, the target, the seed, the number of threads and the versions: what
     comes out depends on nothing else. The same call again reads the done folds and does the others, also
     after a kill; a changed setting goes to another folder.
@@ -129,6 +129,11 @@ def run(
     Returns
     -------
     Run
+
+    Warns
+    -----
+    UserWarning
+        When a file of a fold is damaged, naming it; the fold is done again.
 
     Raises
     ------
