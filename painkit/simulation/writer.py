@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from painkit.errors import PainkitError
+from painkit.errors import PainkitError, WriteError
 from painkit.files import umask, write_atomically
 from painkit.simulation.action_units import landmarks
 from painkit.simulation.anatomy import Person
@@ -134,7 +134,7 @@ def fill_folder(folder: Path, fill: Callable[[Path], None], count: int) -> None:
         part.rename(folder)
     except OSError as error:
         if not _is_whole(folder, count):  # else another process was first, with the same bytes
-            raise PainkitError(f"could not be written: {error.strerror or error}", where=folder) from error
+            raise WriteError(f"could not be written: {error.strerror or error}", where=folder) from error
     finally:
         if part is not None:
             shutil.rmtree(part, ignore_errors=True)
