@@ -13,7 +13,7 @@ import joblib
 from tqdm import tqdm
 
 from painkit.errors import PainkitError
-from painkit.files import locked, write_atomically
+from painkit.files import locked, refusals_told, write_atomically
 from painkit.simulation.biovid import biovid_tasks
 from painkit.simulation.dynamics import person_of
 from painkit.simulation.ferplus import ferplus_tasks
@@ -125,8 +125,9 @@ def _begin(root: Path, settings: Settings) -> bool:
 
 def _sweep(root: Path) -> None:
     """Clear away what was left half-written; nobody else works here but workers of a killed run, if any."""
-    for left in [*root.glob("**/.*-*")]:
-        discard(left)
+    with refusals_told(root):
+        for left in [*root.glob("**/.*-*")]:
+            discard(left)
 
 
 def _sequences(labels: Labels, seed: int) -> Iterator[Sequence]:

@@ -8,6 +8,7 @@ called complete.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -99,13 +100,15 @@ class Sequence:
 
 def discard(path: Path) -> None:
     """Remove a file or folder at once: a process that still fills it finds its place gone, not emptied."""
-    away = Path(tempfile.mkdtemp(prefix=".gone-", dir=path.parent))
+    away = path.with_name(f".gone-{secrets.token_hex(8)}")  # takes no room, as a disk that is full has none
     try:
-        path.rename(away / "it")
+        path.rename(away)
     except FileNotFoundError:
-        pass  # that process has just finished it, or given up
-    finally:
+        return  # that process has just finished it, or given up
+    if away.is_dir():
         shutil.rmtree(away, ignore_errors=True)
+    else:
+        away.unlink(missing_ok=True)
 
 
 def folder_task(folder: Path, fill: Callable[[Path], None], count: int) -> Task:
