@@ -17,6 +17,7 @@ from painkit.data.biovid import read_biovid
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.video import VideoFrames, clip_frames
 from painkit.errors import PainkitError, unknown
+from painkit.simulation.marker import simulation_notes
 from painkit.simulation.profiles import default_root
 from painkit.vocabulary.classes import STIMULI
 
@@ -26,6 +27,8 @@ __all__ = ["CLASSES", "expressions_of", "read_expressions"]
 CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"pain": ("PA3", "PA4"), "disgust": ("disgust",), "happiness": ("happiness",)}
 )
+
+_NOTE = "Images are frames of clips, decoded when they are asked for."
 
 
 def read_expressions(
@@ -118,7 +121,7 @@ def read_expressions(
         landmarks=np.full((len(frames), 66, 2), np.nan, np.float32),
         findings=pd.concat([part.findings for part in parts], ignore_index=True),
         fingerprint=content_digest(read.fingerprint, frames),
-        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        notes=(*simulation_notes(root), _NOTE),
         draw=_Clips(read, listed),
     )
 

@@ -151,7 +151,10 @@ def recall_by_fold(folds: pd.DataFrame, chance: float, *, simulated: bool) -> go
         ]
     )
     figure.add_hline(
-        y=chance, line={"dash": "dot", "color": "#555"}, annotation_text=f"chance of mean recall {chance:.2f}"
+        y=chance,
+        line={"dash": "dot", "color": "#555"},
+        annotation_text=f"chance of mean recall {chance:.2f}",
+        annotation_position="top left",
     )
     figure.update_xaxes(title="fold", type="category")
     figure.update_yaxes(title="share", range=[0, 1])

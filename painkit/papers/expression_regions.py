@@ -9,16 +9,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from painkit.attribution.pixel_record import PixelRecord
 from painkit.attribution.region_reading import region_shares
 from painkit.data.cohort import Cohort
+from painkit.faces.regions import unit_masks
 from painkit.metrics.bootstrap import percentile_interval, resample_weights
+from painkit.models.nets.vgg_face import to_input
 from painkit.papers.expression_images import HeldOutImages
+from painkit.papers.lrp_emotions import NET
 from painkit.simulation.biovid import clip_causes
 from painkit.simulation.marker import simulation_of
 from painkit.simulation.profiles import VERSION, Settings
-from painkit.vocabulary.action_units import AUS
+from painkit.vocabulary.action_units import AUS, UNIT_NAMES
 
-__all__ = ["agreement_with_causes", "class_shares", "differences_sentence"]
+__all__ = ["agreement_with_causes", "class_shares", "differences_sentence", "pixel_record"]
 
 _MOVED: Final = 0.5
 """Intensity by which one cause leads the other for a unit to be called its own."""
@@ -102,11 +106,10 @@ def agreement_with_causes(
         version, or without landmarks.
     """
     columns = ["units", "density", "low", "high", "subjects", "images"]
-    told = simulation_of(cohort.root) or {}
+    settings = _settings(cohort)
     pain = np.flatnonzero((found.frames["true"] == "pain") & np.isfinite(found.landmarks).all(axis=(1, 2)))
-    if told.get("version") != VERSION or not pain.size:
+    if settings is None or not pain.size:
         return pd.DataFrame(columns=columns)
-    settings = Settings(**{one.name: told[one.name] for one in fields(Settings) if one.name in told})
     shown = found.take(pain)
     shares = region_shares(shown.maps(method, found.classes.index("pain")).heatmaps, shown.landmarks)
     own = shares[shares["kind"] == "unit"].assign(density=shares["positive"] / shares["area"])
@@ -138,6 +141,41 @@ def agreement_with_causes(
         mean, low, high, n_subjects = _over_subjects(values, weights)
         rows.append((name, mean, low, high, n_subjects, int(counts.get(name, counts.min()))))
     return pd.DataFrame(rows, columns=columns)
+
+
+def pixel_record(found: HeldOutImages, cohort: Cohort) -> PixelRecord:
+    """Hand the images to the pixel explorer; on simulated clips with the places of the units shown."""
+    videos = cohort.sequences.set_index("sequence")["video"]
+    settings, size = _settings(cohort), (found.images.shape[1], found.images.shape[2])
+    regions: list[dict[str, NDArray[np.bool_]]] = []
+    for row, points in zip(found.frames.to_dict("records"), found.landmarks, strict=True):
+        own: dict[str, NDArray[np.bool_]] = {}
+        if settings is not None and np.isfinite(points).all():
+            moved = clip_causes(settings, videos[row["sequence"]])[0][int(row["frame"])]
+            shown = {au for au, most in zip(AUS, moved, strict=True) if most > _MOVED}
+            masks = unit_masks(points, size)
+            own = {f"AU{au} {UNIT_NAMES[au]}": mask for au, mask in masks.items() if au in shown}
+        regions.append(own)
+    return PixelRecord(
+        images=found.images,
+        landmarks=found.landmarks,
+        frames=found.frames,
+        classes=found.classes,
+        true=np.array([found.classes.index(name) for name in found.frames["true"]]),
+        models={NET: found.nets},
+        logits={NET: found.logits},
+        to_input=to_input,
+        simulated=found.simulated,
+        true_regions=regions,
+    )
+
+
+def _settings(cohort: Cohort) -> Settings | None:
+    """Settings of the simulation that drew the clips; None where none did, or another version."""
+    told = simulation_of(cohort.root) or {}
+    if told.get("version") != VERSION:
+        return None
+    return Settings(**{one.name: told[one.name] for one in fields(Settings) if one.name in told})
 
 
 def _over_subjects(values: pd.Series, weights: NDArray[np.float64]) -> tuple[float, float, float, int]:

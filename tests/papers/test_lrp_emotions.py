@@ -217,6 +217,20 @@ def test_density_about_the_units_of_pain_and_of_decoys(
             assert table.loc[f"moved more by {name}", "subjects"] == len(subjects)
 
 
+def test_the_explorers_record_knows_the_units_that_were_shown(
+    ran: tuple[Results, CropStore], found: HeldOutImages
+) -> None:
+    cohort = ran[0].study.cohort
+    face = np.stack([np.linspace(4, 28, 66), 16 + 10 * np.sin(np.arange(66.0))], axis=1)
+    marked = replace(found, landmarks=np.broadcast_to(face, (len(found.frames), 66, 2)))
+    record = expression_regions.pixel_record(marked, cohort)
+    np.testing.assert_array_equal(record.predicted("VGG-Face"), found.logits.argmax(axis=1))
+    assert [record.classes[k] for k in record.true] == found.frames["true"].tolist()
+    happy = np.flatnonzero(found.frames["true"] == "happiness")
+    shown = {name for i in happy for name in record.true_regions[i]}
+    assert shown == {"AU6 cheek raiser", "AU12 lip corner puller", "AU25 lips part"}
+
+
 def test_causes_of_a_clip_are_what_is_drawn(smoke: Path) -> None:
     """Heat pain moves the units of pain, a posed face those of its mixture, and BL1 none."""
     samples = pd.read_csv(smoke / "biovid" / "starting_point" / "samples.csv", sep="\t")
