@@ -368,6 +368,7 @@ class PixelExplorer(Explorer):
             "values": np.round(found.heatmap / top * 32767).astype(np.int16),
             "top": top,
             "range": float(np.quantile(magnitude, 1 - _CLIPPED)) or top,
+            "title": f"{_method_words(key.method)} for {self._name(key.target)}, {key.model}",
             "target": self._name(key.target),
             "parts": [_unit(name) for name in shares["name"]],
             "shares": {name: 100 * shares[name].to_numpy() for name in columns if name in shares},
@@ -383,7 +384,8 @@ class PixelExplorer(Explorer):
             return facts
         score = record.logits[key.model][key.row, key.target]
         total = float(found.heatmap.sum(dtype=np.float64))
-        promised = "" if np.isnan(found.error) else f", {100 * found.error:+.1f} % off".replace("-", "−")
+        off = 100 * found.error
+        promised = f", {off:+.1f} % off".replace("-", "−") if abs(off) >= 0.05 else ""
         facts.append(
             (f"score of {self._name(key.target)}", f"{score:.2f}; the map sums to {total:.2f}{promised}")
         )
@@ -400,6 +402,13 @@ class PixelExplorer(Explorer):
                 )
             )
         return facts
+
+
+def _method_words(method: str | Preset) -> str:
+    if isinstance(method, str):
+        return method.replace("_", " ")
+    rules = ", ".join(f"{name} {value}" for name, value in asdict(method).items() if value is not None)
+    return f"LRP with {rules}"
 
 
 def _unit(name: str) -> str:

@@ -1,9 +1,28 @@
 // One map of the pixel explorer: its settings, the image under it, and how it reads. Colours, opacity and sign are of
 // the page alone: what the kernel sends is the map.
 
-const RULES = ["alpha", "beta", "epsilon", "flat", "bias"];
 // Colours of -1 to 1 in 255 steps.
 const COLOURS = Array.from({ length: 255 }, (_, i) => shade(RED_BLUE, i / 254).match(/\d+/g).map(Number));
+
+// Colours (RGBA) of an image, drawn towards grey by a share.
+function greyed(pixels, share) {
+  const colours = new Uint8ClampedArray((pixels.length / 3) * 4).fill(255);
+  for (let i = 0, k = 0; i < pixels.length; i += 3, k += 4) {
+    const grey = 0.299 * pixels[i] + 0.587 * pixels[i + 1] + 0.114 * pixels[i + 2];
+    for (let c = 0; c < 3; c++) colours[k + c] = pixels[i + c] + share * (grey - pixels[i + c]);
+  }
+  return colours;
+}
+// Colours (RGBA) of a map; what is not shown is as pale as 0.
+function coloured({ values, top, range }, shown) {
+  const colours = new Uint8ClampedArray(4 * values.length).fill(255);
+  const [low, high] = [shown === "positive" ? 0 : -127, shown === "negative" ? 0 : 127];
+  const scale = (127 * top) / range / 32767;
+  values.forEach((value, i) =>
+    colours.set(COLOURS[127 + Math.round(Math.min(high, Math.max(low, value * scale)))], 4 * i),
+  );
+  return colours;
+}
 
 class PixelPanel {
   constructor(explorer, name) {
@@ -128,12 +147,13 @@ class PixelPanel {
     this.highlight(null);
   }
 
-  // What is drawn of the image, with the map once it is there.
+  // What is drawn of the image. Until a map is there, the one before it stays if it is of this image.
   painted(image, map, pending) {
     const { explorer } = this,
-      own = map?.row === image.row ? map : undefined;
+      own = [map, this.drawn].find((one) => one?.row === image.row);
+    this.drawn = own;
     this.truth.style.display = explorer.get("regions") ? "" : "none";
-    this.busy.textContent = pending ? (own?.values ? "seeing how stable it is …" : "making the map …") : "";
+    this.busy.textContent = pending ? (map?.values ? "seeing how stable it is …" : "making the map …") : "";
     this.root.setAttribute("aria-busy", String(pending));
     this.problem.textContent = own?.problem ?? "";
     this.sentence.textContent = (own?.sentence ?? "").replaceAll("*", "");
@@ -157,33 +177,27 @@ class PixelPanel {
   }
 
   paintImage(image, map) {
-    const [rows, columns] = image.pixels.shape,
-      { explorer } = this;
-    const shown = explorer.get("shown"),
+    const { explorer } = this,
       opacity = map?.values ? explorer.get("opacity") : 0;
-    const photo = new ImageData(columns, rows),
-      { data } = photo,
-      from = image.pixels;
-    const scale = map?.values ? (127 * map.top) / map.range / 32767 : 0;
-    const [low, high] = [shown === "positive" ? 0 : -127, shown === "negative" ? 0 : 127];
+    const pen = this.canvas.getContext("2d"),
+      { width, height } = this.canvas;
     // Skin would mix with the colours of the map: under it the image is grey.
-    const grey = Math.min(1, 2 * opacity);
-    for (let i = 0; i < rows * columns; i++) {
-      const luma = 0.299 * from[3 * i] + 0.587 * from[3 * i + 1] + 0.114 * from[3 * i + 2];
-      const colour = opacity ? COLOURS[127 + Math.round(Math.min(high, Math.max(low, map.values[i] * scale)))] : null;
-      for (let k = 0; k < 3; k++) {
-        const under = from[3 * i + k] + grey * (luma - from[3 * i + k]);
-        data[4 * i + k] = colour ? under + opacity * (colour[k] - under) : under;
-      }
-      data[4 * i + 3] = 255;
-    }
-    this.small ??= html("canvas", {});
-    Object.assign(this.small, { width: columns, height: rows });
-    this.small.getContext("2d").putImageData(photo, 0, 0);
-    const pen = this.canvas.getContext("2d");
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(this.small, 0, 0, this.canvas.width, this.canvas.height);
-    fill(this.picture, { "aria-label": `${image.caption}. ${this.spoken(map)}` }, []);
+    Object.assign(pen, { globalAlpha: 1, imageSmoothingEnabled: true, imageSmoothingQuality: "high" });
+    pen.drawImage(this.pixels(image, greyed(image.pixels, Math.min(1, 2 * opacity))), 0, 0, width, height);
+    // A pixel of the map is seen as it is.
+    Object.assign(pen, { globalAlpha: opacity, imageSmoothingEnabled: false });
+    if (opacity)
+      pen.drawImage(this.pixels(image, coloured(map, explorer.get("shown"))), 0, 0, width, height);
+    const words = map?.values ? `Map: ${map.title}` : "No map yet";
+    this.picture.setAttribute("aria-label", `${image.caption}. ${words}`);
+  }
+  // A canvas as large as the image, with these colours.
+  pixels(image, colours) {
+    const [height, width] = image.pixels.shape;
+    this.small ??= html("canvas");
+    Object.assign(this.small, { width, height });
+    this.small.getContext("2d").putImageData(new ImageData(colours, width, height), 0, 0);
+    return this.small;
   }
 
   paintBars(map, shown) {
@@ -219,10 +233,9 @@ class PixelPanel {
 
   // Put the panel into a picture from (x, y) down: returns where it ends.
   compose(put, tell, x, y) {
-    const { target, model } = this.now,
-      wide = this.left.clientWidth;
+    const wide = this.left.clientWidth;
     const beside = this.right.getBoundingClientRect().left - this.left.getBoundingClientRect().left;
-    const top = tell([`${this.method()}, ${target}, ${model}`], x, y, wide);
+    const top = tell([this.drawn?.title], x, y, wide);
     const under = put(this.bar, x, put(this.picture, x, top, this.canvas));
     const facts = [...this.facts.querySelectorAll("dt")].map(
       (dt) => `${dt.textContent}: ${dt.nextSibling.textContent}`,
@@ -231,14 +244,5 @@ class PixelPanel {
     const read = tell([this.problem.textContent, this.sentence.textContent], ...column, this.right.clientWidth);
     const end = tell(facts, column[0], put(this.bars, column[0], read), this.right.clientWidth);
     return Math.max(under, end);
-  }
-
-  method() {
-    const { method } = this.now;
-    if (typeof method === "string") return method.replaceAll("_", " ");
-    return `LRP with ${RULES.map((rule) => `${rule} ${method[rule]}`).join(", ")}`;
-  }
-  spoken(map) {
-    return map?.values ? `Map by ${this.method()} for ${map.target}` : "The map is not there yet";
   }
 }

@@ -126,10 +126,5 @@ def run_in_lab(page, address):
     page.wait_for_selector(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]")
     page.locator(".lm-MenuBar-item", has_text="Run").click()
     page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
-    wait_for_face(page)
+    page.wait_for_selector(".pk-root")
     page.keyboard.press("Control+b")  # the file browser goes
-
-
-def wait_for_face(page):
-    """Wait until the first image is drawn."""
-    page.wait_for_selector(".pk-on-photo", state="attached")
