@@ -45,7 +45,7 @@ class RegionReading:
         Of the net and the images as they are.
     shares : DataFrame
         As of `region_shares`, and positive_low, positive_high, negative_low, negative_high: the middle 95 %
-        of the shares over the disturbed maps.
+        of the shares over the disturbed maps that have relevance of that sign.
     stability : DataFrame
         A row for each image: target (output explained), highest (output with the highest score), kept (share
         of the disturbed passes in which that one stays highest; NaN for a net with one output), score and
@@ -191,13 +191,21 @@ def read_regions(
             kept.append(found.logits.argmax(axis=1) == highest)
             pair = [each.heatmaps.reshape(len(x), -1) for each in (maps, found)]
             alike.append(rank_correlations(*pair))
-        low, high = np.quantile(np.stack(shares), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        low, high = _interval(np.stack(shares))
         for k, sign in enumerate(("positive", "negative")):
             table[f"{sign}_low"], table[f"{sign}_high"] = low[:, k].ravel(), high[:, k].ravel()
         stability["score_sd"] = np.std(scores, axis=0, ddof=1)
         stability["kept"] = np.mean(kept, axis=0) if len(names) > 1 else np.nan
         stability["map_correlation"] = np.mean(alike, axis=0)
     return RegionReading(maps, table, stability, names, uncertainty, n_samples if uncertainty else 0)
+
+
+def _interval(shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the middle 95 % of the passes (the first axis) that have a share at all; NaN without any."""
+    known = np.isfinite(shares)
+    never = ~known.any(axis=0)
+    ends = np.nanquantile(np.where(never, 0.0, shares), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return np.where(never, np.nan, ends[0]), np.where(never, np.nan, ends[1])
 
 
 def _disturbed(

@@ -85,15 +85,11 @@ def unit_masks(landmarks: NDArray[np.floating], size: tuple[int, int]) -> dict[i
     Parameters, errors: see `part_masks`.
     """
     points, unit, _ = _measured(landmarks)
-    pixels = _pixels(size)
-    return {
-        au: (
-            (np.abs(pixels[:, None] - points[[*left, *right]]).max(axis=2) <= PATCH * unit)
-            .any(axis=1)
-            .reshape(size)
-        )
-        for au, (left, right) in UNIT_LANDMARKS.items()
-    }
+    across, down = (
+        np.abs(np.arange(n) - points[:, [k]]) <= PATCH * unit for k, n in enumerate((size[1], size[0]))
+    )
+    patches = down[:, :, None] & across[:, None, :]
+    return {au: patches[[*left, *right]].any(axis=0) for au, (left, right) in UNIT_LANDMARKS.items()}
 
 
 def _measured(

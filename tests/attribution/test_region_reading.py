@@ -114,6 +114,20 @@ def test_dropout_disturbs_by_its_seed_and_nothing_else() -> None:
     assert (known["positive_low"] <= known["positive_high"]).all()
 
 
+def test_passes_without_relevance_of_a_sign_do_not_undo_the_interval() -> None:
+    torch.manual_seed(0)
+    # In about half of the passes dropout takes the one unit that all relevance goes through.
+    one = nn.Sequential(
+        nn.Flatten(), nn.Linear(3 * 60 * 48, 1), nn.ReLU(), nn.Dropout(0.5), nn.Linear(1, 2)
+    ).double()
+    one[1].bias.data.fill_(5.0)
+    found = read_regions(one, X[:1], LANDMARKS[:1], "LRPZ", 0, n_samples=10)
+    own = found.shares.query("kind == 'part'")
+    for sign in ("positive", "negative"):  # no share but that of the net as it is
+        np.testing.assert_allclose(own[f"{sign}_low"], own[sign])
+        np.testing.assert_allclose(own[f"{sign}_high"], own[sign])
+
+
 def test_a_level_is_read_too() -> None:
     torch.manual_seed(0)
     x = torch.randn(1, 3, 112, 96)

@@ -17,8 +17,8 @@ from painkit.vocabulary.action_units import UNIT_NAMES
 from painkit.vocabulary.classes import EXPRESSIONS
 
 
-def drawn_faces(people=3, size=48, width=0.0625):
-    """Three expressions of each of some people, seen by two untrained nets."""
+def drawn_faces(people=3, size=48, width=0.0625, nets=2):
+    """Three expressions of each of some people, seen by some untrained nets."""
     rng = np.random.default_rng(0)
     pose = np.array(NEUTRAL_POSE)
     images, points, regions = [], [], []
@@ -39,7 +39,7 @@ def drawn_faces(people=3, size=48, width=0.0625):
                 }
             )
     models = {}
-    for number in range(2):
+    for number in range(nets):
         torch.manual_seed(number)
         models[f"net {number + 1}"] = net = VGGFace(3, width=width, input_size=size).eval()
         for layer in net:  # what passes through keeps its size

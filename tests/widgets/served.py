@@ -38,7 +38,7 @@ LandmarkExplorer(linear({root!r}))
 PIXELS = """
 from painkit.widgets import PixelExplorer
 from pixel_records import drawn_faces
-PixelExplorer(drawn_faces())
+PixelExplorer(drawn_faces({settings}))
 """
 
 

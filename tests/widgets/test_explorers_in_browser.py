@@ -39,7 +39,9 @@ def record():
 @pytest.fixture
 def site(tmp_path, smoke):
     def write(*, dark):
-        return explorer_site(tmp_path, LANDMARKS.format(root=str(smoke)), PIXELS, dark=dark)
+        return explorer_site(
+            tmp_path, LANDMARKS.format(root=str(smoke)), PIXELS.format(settings=""), dark=dark
+        )
 
     return write
 
