@@ -109,7 +109,13 @@ def test_batches_read_ahead_are_those_read_in_turn(face_store: CropStore) -> Non
     order = [np.array(b) for b in ([3, 1], [59, 0], [7], [3, 3])]
     augmentation, generator = Augmentation(rotation=5), torch.Generator().manual_seed(3)
     found = image_batches(
-        face_store, rows, order, device=torch.device("cpu"), augmentation=augmentation, seed=3
+        face_store,
+        rows,
+        order,
+        device=torch.device("cpu"),
+        augmentation=augmentation,
+        seed=3,
+        to_input=to_input,
     )
     for expected, (images, positions) in zip(order, found, strict=True):
         assert positions.tolist() == expected.tolist()

@@ -29,21 +29,11 @@ def split(faces: DrawnFaces) -> tuple[pd.DataFrame, pd.DataFrame]:
     return faces.table[~held_out], faces.table[held_out]
 
 
-def high_over_subjects(per_subject: list[float]) -> float:
-    """Upper end of the 95 % bootstrap interval of the mean over subjects."""
-    values = np.array(per_subject)
-    draws = np.random.default_rng(0).integers(len(values), size=(4000, len(values)))
-    return float(np.quantile(values[draws].mean(axis=1), 0.975))
-
-
 @pytest.fixture(scope="module")
-def fits(faces: DrawnFaces, face_store: CropStore) -> dict[str, FaceNetRegression]:
+def trained(faces: DrawnFaces, face_store: CropStore) -> FaceNetRegression:
     train, _ = split(faces)
-    settings = {"uniform": {"sampling": "uniform"}, "center": ROWS["smooth L1 + L1 center loss + sampling"]}
-    return {
-        name: FaceNetRegression(store=face_store, **SMALL, **s).fit(train, train["level"])
-        for name, s in settings.items()
-    }
+    settings = {**SMALL, **ROWS["smooth L1 + L1 center loss + sampling"]}
+    return FaceNetRegression(store=face_store, **settings).fit(train, train["level"])
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +111,12 @@ def test_row_order_of_the_table_does_not_matter_for_thinning(
 
 
 def test_estimates_correlate_with_levels_of_new_people(
-    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, CropStore]
+    trained: FaceNetRegression, strangers: tuple[pd.DataFrame, CropStore]
 ) -> None:
     test, store = strangers
-    estimates, levels = of_strangers(fits["uniform"], store).predict(test), test["level"].to_numpy()
+    estimates, levels = of_strangers(trained, store).predict(test), test["level"].to_numpy()
     rows = test.groupby("subject").indices.values()
-    # 0.7 to 0.9 over three seeds.
+    # 0.66 to 0.90 over six seeds.
     assert np.mean([np.corrcoef(estimates[r], levels[r])[0, 1] for r in rows]) > 0.5
 
 
@@ -150,23 +140,28 @@ def test_uniform_sampling_lowers_the_weighted_error(
 
 
 def test_centre_loss_reduces_the_spread_within_levels(
-    fits: dict[str, FaceNetRegression], strangers: tuple[pd.DataFrame, CropStore]
+    faces: DrawnFaces, face_store: CropStore, strangers: tuple[pd.DataFrame, CropStore]
 ) -> None:
     """What the paper says it does: features of one level come to lie closer together.
 
     It is no claim that levels are told apart better: that share of variance is what the notebook reports.
+    With ten times the paper's lambda, so that a short training shows it whatever its seed.
     """
+    train, _ = split(faces)
     test, store = strangers
     levels = test["level"].to_numpy()
-    spread: dict[str, list[float]] = {"uniform": [], "center": []}
-    for name, distances in spread.items():
-        features = of_strangers(fits[name], store).transform(test)
+    spread = []
+    for center_p in (None, 1):
+        settings = {**SMALL, "iterations": 60, "center_p": center_p, "center_weight": 0.1}
+        model = FaceNetRegression(store=face_store, sampling="uniform", **settings)
+        features = of_strangers(model.fit(train, train["level"]), store).transform(test)
+        off = []
         for rows in test.groupby("subject").indices.values():
             x, y = features[rows], levels[rows]
-            off = np.concatenate([x[y == k] - x[y == k].mean(0) for k in np.unique(y)])
-            distances.append(float(np.linalg.norm(off, axis=1).mean()))
-    # 10 to 25 % less over three seeds, by more than two standard errors each time.
-    assert high_over_subjects(np.subtract(spread["center"], spread["uniform"]).tolist()) < 0
+            off += [x[y == k] - x[y == k].mean(axis=0) for k in np.unique(y)]
+        spread.append(np.linalg.norm(np.concatenate(off), axis=1).mean())
+    # 0.33 to 0.64 over four seeds.
+    assert spread[1] < 0.85 * spread[0]
 
 
 def level_means(model: FaceNetRegression, train: pd.DataFrame) -> NDArray[np.float32]:
@@ -181,15 +176,13 @@ def test_centres_start_at_the_mean_features_of_their_levels(faces: DrawnFaces, f
     np.testing.assert_allclose(model.centres_, level_means(model, train), atol=1e-5)
 
 
-def test_centres_follow_the_features_of_their_levels(
-    fits: dict[str, FaceNetRegression], faces: DrawnFaces
-) -> None:
+def test_centres_follow_the_features_of_their_levels(trained: FaceNetRegression, faces: DrawnFaces) -> None:
     """The paper: a centre is essentially the mean of the features of its class."""
     train, _ = split(faces)
-    means = level_means(fits["center"], train)
+    means = level_means(trained, train)
     apart = np.linalg.norm(means[:, None] - means, axis=2)[np.triu_indices(6, 1)].mean()
-    away = np.linalg.norm(fits["center"].centres_ - means, axis=1).mean()
-    # 0.2 to 0.4 over three seeds; 0.65 to 0.8 for centres that stay where they started.
+    away = np.linalg.norm(trained.centres_ - means, axis=1).mean()
+    # 0.17 to 0.36 over six seeds; 0.65 to 0.8 for centres that stay where they started.
     assert away < 0.5 * apart
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from painkit.errors import PainkitError
+from painkit.models.training.acceleration import true_float32
 from painkit.progress import tqdm
 
 __all__ = ["descend", "seeded", "train"]
@@ -22,6 +23,7 @@ Batch = TypeVar("Batch")
 _LOOKED_AT = 50
 
 
+@true_float32()
 def train(
     net: nn.Module,
     step: Callable[[Batch], Sequence[Tensor]],
