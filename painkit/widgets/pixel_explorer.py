@@ -8,10 +8,8 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from traitlets import Any as AnyValue
 from traitlets import Bool, Dict, Float, List, Unicode, observe, validate
 
@@ -21,9 +19,9 @@ from painkit.attribution.pixel_maps import METHODS
 from painkit.attribution.pixel_record import PixelRecord
 from painkit.errors import PainkitError, unknown
 from painkit.faces.regions import part_masks, unit_masks
-from painkit.vocabulary.action_units import UNIT_NAMES
 from painkit.widgets.explorer import Explorer, packed, page_script
-from painkit.widgets.kept_maps import KeptMap, KeptMaps, MapKey
+from painkit.widgets.kept_maps import KeptMaps, MapKey
+from painkit.widgets.pixel_words import map_facts, method_words, outline, unit_words
 
 __all__ = ["PixelExplorer"]
 
@@ -33,7 +31,6 @@ _DIVISIONS: Final = {"facial regions": "part", "action units": "unit"}
 _UNKNOWN: Final = "not known"
 _AHEAD: Final = (1, 2, 3, -1)
 _BUTTONS: Final = tuple(name for name, preset in PRESETS.items() if preset.bias == "both")
-_FINE: Final = 4
 _CLIPPED: Final = 0.005
 """Share of a map's pixels that are beyond the ends of the colours: single ones would make all others pale."""
 
@@ -336,10 +333,10 @@ class PixelExplorer(Explorer):
         outlines: dict[str, dict[str, str]] = {name: {} for name in _DIVISIONS}
         if np.isfinite(landmarks).all():
             outlines["facial regions"] = {
-                name: _outline(mask) for name, mask in part_masks(landmarks, size).items()
+                name: outline(mask) for name, mask in part_masks(landmarks, size).items()
             }
             outlines["action units"] = {
-                _unit(f"AU{unit}"): _outline(mask) for unit, mask in unit_masks(landmarks, size).items()
+                unit_words(f"AU{unit}"): outline(mask) for unit, mask in unit_masks(landmarks, size).items()
             }
         true = record.true_regions[row] if record.true_regions else {}
         return {
@@ -347,7 +344,7 @@ class PixelExplorer(Explorer):
             "pixels": record.images[row],
             "caption": self._caption(row),
             "outlines": outlines,
-            "truth": {name: _outline(mask) for name, mask in true.items()},
+            "truth": {name: outline(mask) for name, mask in true.items()},
         }
 
     def _map(self, key: MapKey) -> dict[str, Any] | None:
@@ -356,7 +353,11 @@ class PixelExplorer(Explorer):
         found = self._maps.get(key)
         if found is None:
             return None
-        view: dict[str, Any] = {"row": key.row, "problem": found.problem, "facts": self._facts(key, found)}
+        view: dict[str, Any] = {
+            "row": key.row,
+            "problem": found.problem,
+            "facts": map_facts(self.record, key, found),
+        }
         if found.heatmap is None or found.shares is None:
             return view
         magnitude = np.abs(found.heatmap)
@@ -368,62 +369,9 @@ class PixelExplorer(Explorer):
             "values": np.round(found.heatmap / top * 32767).astype(np.int16),
             "top": top,
             "range": float(np.quantile(magnitude, 1 - _CLIPPED)) or top,
-            "title": f"{_method_words(key.method)} for {self._name(key.target)}, {key.model}",
+            "title": f"{method_words(key.method)} for {self._name(key.target)}, {key.model}",
             "target": self._name(key.target),
-            "parts": [_unit(name) for name in shares["name"]],
+            "parts": [unit_words(name) for name in shares["name"]],
             "shares": {name: 100 * shares[name].to_numpy() for name in columns if name in shares},
             "sentence": found.sentence,
         }
-
-    def _facts(self, key: MapKey, found: KeptMap) -> list[tuple[str, str]]:
-        record = self.record
-        shares = record.probabilities(key.model)[key.row]
-        told = ", ".join(f"{record.classes[i]} {100 * shares[i]:.0f} %" for i in np.argsort(-shares)[:4])
-        facts = [("model says", told)]
-        if found.heatmap is None:
-            return facts
-        score = record.logits[key.model][key.row, key.target]
-        total = float(found.heatmap.sum(dtype=np.float64))
-        off = 100 * found.error
-        promised = f", {off:+.1f} % off".replace("-", "−") if abs(off) >= 0.05 else ""
-        facts.append(
-            (f"score of {self._name(key.target)}", f"{score:.2f}; the map sums to {total:.2f}{promised}")
-        )
-        true = record.true_regions[key.row] if record.true_regions else {}
-        if true:
-            mask = np.any(list(true.values()), axis=0)
-            positive = found.heatmap.clip(min=0)
-            inside = 100 * float(positive[mask].sum() / (positive.sum() or np.nan))
-            shown = ", ".join(true)
-            facts.append(
-                (
-                    "true regions",
-                    f"hold {inside:.0f} % of the positive on {100 * mask.mean():.0f} % of the image: {shown}",
-                )
-            )
-        return facts
-
-
-def _method_words(method: str | Preset) -> str:
-    if isinstance(method, str):
-        return method.replace("_", " ")
-    rules = ", ".join(f"{name} {value}" for name, value in asdict(method).items() if value is not None)
-    return f"LRP with {rules}"
-
-
-def _unit(name: str) -> str:
-    """Name of an action unit with what it means; other names stay."""
-    number = name.removeprefix("AU")
-    return f"{name} {UNIT_NAMES[int(number)]}" if number.isdecimal() else name
-
-
-def _outline(mask: NDArray[np.bool_]) -> str:
-    """Outline of a region as an SVG path in pixels of the image, whose edges are at whole numbers."""
-    large = cv2.resize(mask.astype(np.uint8) * 255, None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_NEAREST)
-    large = cv2.GaussianBlur(large, (0, 0), 0.75 * _FINE)
-    contours, _ = cv2.findContours((large > 127).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    lines = [cv2.approxPolyDP(contour, 1, True)[:, 0] for contour in contours]
-    return "".join(
-        "M" + "L".join(f"{(x + 0.5) / _FINE:g},{(y + 0.5) / _FINE:g}" for x, y in line) + "Z"
-        for line in lines
-    )
