@@ -151,12 +151,15 @@ def damage(folder: Path, rng: np.random.Generator) -> str:
         path.unlink()
         return f"remove {path.relative_to(folder)}"
     # A folder with one of its kind, or a file with one of its name, else any two files.
-    folders = sorted({p.parent for p in files if p.name == path.name} - {path.parent})
+    alike = {p.parent for p in files if p.name == path.name}
+    folders = sorted(
+        p for p in alike if not p.is_relative_to(path.parent) and not path.parent.is_relative_to(p)
+    )
     if folders and kind == len(WITHIN) + 1:
         one, other = path.parent, folders[rng.integers(len(folders))]
     else:
-        alike = [p for p in files if p.name == path.name and p != path] or [p for p in files if p != path]
-        one, other = path, alike[rng.integers(len(alike))] if alike else path
+        others = [p for p in files if p.name == path.name and p != path] or [p for p in files if p != path]
+        one, other = path, others[rng.integers(len(others))] if others else path
     if one != other:
         between = folder / "between"
         one.rename(between)
