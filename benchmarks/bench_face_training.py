@@ -21,10 +21,11 @@ import torch
 
 from painkit.data.crop_building import build_crop_store
 from painkit.data.crop_store import CropStore
-from painkit.models.crops.pain_level import ROWS, FaceNetRegression
+from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.nets.face_net import PainNet, to_input
 from painkit.models.training.acceleration import Acceleration, Precision, choose_acceleration
 from painkit.models.training.losses import smooth_l1
+from painkit.papers.facenet_regression import ROWS
 
 
 def noise_store(folder: str, n: int) -> CropStore:
