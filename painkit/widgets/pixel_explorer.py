@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -18,21 +19,16 @@ from painkit.attribution.lrp import PRESETS, Preset
 from painkit.attribution.pixel_maps import METHODS
 from painkit.attribution.pixel_record import PixelRecord
 from painkit.errors import PainkitError, unknown
-from painkit.faces.regions import part_masks, unit_masks
 from painkit.widgets.explorer import Explorer, packed, page_script
 from painkit.widgets.kept_maps import KeptMaps, MapKey
-from painkit.widgets.pixel_words import map_facts, method_words, outline, unit_words
+from painkit.widgets.pixel_views import DIVISIONS, UNKNOWN, caption, image_view, map_view, shares_table
 
 __all__ = ["PixelExplorer"]
 
 ANY: Final = "any"
 _PREDICTED, _TRUE = "predicted class", "true class"
-_DIVISIONS: Final = {"facial regions": "part", "action units": "unit"}
-_UNKNOWN: Final = "not known"
 _AHEAD: Final = (1, 2, 3, -1)
 _BUTTONS: Final = tuple(name for name, preset in PRESETS.items() if preset.bias == "both")
-_CLIPPED: Final = 0.005
-"""Share of a map's pixels that are beyond the ends of the colours: single ones would make all others pale."""
 
 
 class PixelExplorer(Explorer):
@@ -96,20 +92,20 @@ class PixelExplorer(Explorer):
 
     def __init__(self, record: PixelRecord) -> None:
         self.record = record
-        self._image = lru_cache(64)(self._image_of)
+        self._image = lru_cache(64)(partial(image_view, record))
         self._maps = KeptMaps(record, self._later(self._show))
         models = list(record.models)
         super().__init__(
             simulated=record.simulated,
             heading="Pixel explorer",
             choices={
-                "true_class": [ANY, *record.classes, *([_UNKNOWN] if (record.true < 0).any() else [])],
+                "true_class": [ANY, *record.classes, *([UNKNOWN] if (record.true < 0).any() else [])],
                 "predicted_class": [ANY, *record.classes],
                 "model": models,
                 "target": [_PREDICTED, _TRUE, *record.classes],
                 "method": [*_BUTTONS, *(name for name in METHODS if name not in PRESETS)],
                 "shown": ["both", "positive", "negative"],
-                "division": list(_DIVISIONS),
+                "division": list(DIVISIONS),
                 "uncertainty": ["none", "dropout", "noise"],
             },
             presets={name: asdict(preset) for name, preset in PRESETS.items()},
@@ -149,43 +145,21 @@ class PixelExplorer(Explorer):
             model, explained, method and its settings, score, part, positive, negative (shares of the map,
             0-1) with their intervals where there are any, area (share of the image), simulated.
         """
-        record, parts = self.record, []
-        for key in self._keys():
-            found = self._maps.get(key)
-            if found is None or found.shares is None:
-                continue
-            frame = record.frames.iloc[key.row]
-            method = (
-                asdict(key.method)
-                if isinstance(key.method, Preset)
-                else asdict(PRESETS[key.method])
-                if key.method in PRESETS
-                else {}
-            )
-            facts = {
-                **{name: frame[name] for name in ("subject", "sequence", "frame")},
-                "true_class": self._name(record.true[key.row]),
-                "predicted_class": self._name(record.predicted(key.model)[key.row]),
-                "model": key.model,
-                "explained": self._name(key.target),
-                "method": key.method if isinstance(key.method, str) else "LRP",
-                **{name: method.get(name) for name in asdict(Preset())},
-                "score": record.logits[key.model][key.row, key.target],
-            }
-            shares = found.shares[found.shares["kind"] == _DIVISIONS[self.division]]
-            shares = shares.drop(columns=["image", "kind"]).rename(columns={"name": "part"})
-            parts.append(
-                shares.assign(**facts, simulated=record.simulated)[[*facts, *shares.columns, "simulated"]]
-            )
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        maps = [(key, self._maps.get(key)) for key in self._keys()]
+        tables = [
+            shares_table(self.record, key, found.shares, self.division)
+            for key, found in maps
+            if found is not None and found.shares is not None
+        ]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
     def files(self) -> dict[str, str]:
         """Return what can be saved: the table of the open maps."""
         if self.row is None:
             return {}
         named = self.record.frames.iloc[self.row]
-        name = f"{named['subject']}-{named['sequence']}-frame{named['frame']}.csv"
-        return {name: self.table().to_csv(index=False)}
+        name = re.sub(r"\W+", "-", f"{named['subject']}-{named['sequence']}-frame{named['frame']}")
+        return {f"{name}.csv": self.table().to_csv(index=False)}
 
     @validate("true_class", "predicted_class", "shown", "division", "uncertainty")
     def _listed(self, proposal: Any) -> str:
@@ -211,7 +185,12 @@ class PixelExplorer(Explorer):
             if method not in METHODS:
                 raise unknown("method", method, METHODS)
             return {**settings, "method": method}
-        preset = Preset(**method)
+        try:
+            preset = Preset(**method)
+        except TypeError as error:
+            raise PainkitError(
+                f"rules {method}", expected=f"some of {', '.join(asdict(Preset()))}"
+            ) from error
         named = next((name for name, known in PRESETS.items() if known == preset), None)
         return {**settings, "method": named or asdict(preset)}
 
@@ -248,13 +227,13 @@ class PixelExplorer(Explorer):
             (self.predicted_class, record.predicted(model)),
         ):
             if chosen != ANY:
-                number = -1 if chosen == _UNKNOWN else record.classes.index(chosen)
+                number = -1 if chosen == UNKNOWN else record.classes.index(chosen)
                 rows = rows[numbers[rows] == number]
         with self.hold_sync():
             self.rows = rows
             self.choices = {
                 **self.choices,
-                "image": [f"{i + 1}. {self._caption(row)}" for i, row in enumerate(rows)],
+                "image": [f"{i + 1}. {caption(record, model, row)}" for i, row in enumerate(rows)],
             }
             self.n_frames, self.playing = len(rows), False
             frame = int(np.flatnonzero(rows == now)[0]) if now in rows else 0
@@ -264,7 +243,7 @@ class PixelExplorer(Explorer):
 
     def _open(self) -> None:
         with self.hold_sync():
-            self.image = None if self.row is None else self._image(self.row, self.first["model"])
+            self.image = None if self.row is None else self._image(self.first["model"], self.row)
             self._want()
 
     def _keys(self, frame: int | None = None) -> list[MapKey]:
@@ -300,7 +279,7 @@ class PixelExplorer(Explorer):
         """Take over what has been made by now."""
         keys = self._keys()
         with self.hold_sync():
-            self.maps = [self._map(key) for key in keys]
+            self.maps = [map_view(self.record, key, self._maps.get(key), self.division) for key in keys]
             self.pending = [key.target >= 0 and not self._maps.has(key) for key in keys]
 
     @staticmethod
@@ -315,63 +294,3 @@ class PixelExplorer(Explorer):
             loop.call_soon_threadsafe(action)
 
         return later
-
-    def _name(self, number: int) -> str:
-        return _UNKNOWN if number < 0 else self.record.classes[number]
-
-    def _caption(self, row: int) -> str:
-        record, frame = self.record, self.record.frames.iloc[row]
-        true, told = record.true[row], record.predicted(self.first["model"])[row]
-        words = f"{frame['subject']}, {frame['sequence']}, frame {frame['frame']}: "
-        if true < 0:
-            return f"{words}class not known, taken for {self._name(told)}"
-        return words + self._name(true) + ("" if true == told else f", taken for {self._name(told)}")
-
-    def _image_of(self, row: int, _model: str) -> dict[str, Any]:
-        record, landmarks = self.record, self.record.landmarks[row]
-        size = record.images.shape[1:3]
-        outlines: dict[str, dict[str, str]] = {name: {} for name in _DIVISIONS}
-        if np.isfinite(landmarks).all():
-            outlines["facial regions"] = {
-                name: outline(mask) for name, mask in part_masks(landmarks, size).items()
-            }
-            outlines["action units"] = {
-                unit_words(f"AU{unit}"): outline(mask) for unit, mask in unit_masks(landmarks, size).items()
-            }
-        true = record.true_regions[row] if record.true_regions else {}
-        return {
-            "row": row,
-            "pixels": record.images[row],
-            "caption": self._caption(row),
-            "outlines": outlines,
-            "truth": {name: outline(mask) for name, mask in true.items()},
-        }
-
-    def _map(self, key: MapKey) -> dict[str, Any] | None:
-        if key.target < 0:
-            return {"row": key.row, "problem": "Nobody knows the true class of this image.", "facts": []}
-        found = self._maps.get(key)
-        if found is None:
-            return None
-        view: dict[str, Any] = {
-            "row": key.row,
-            "problem": found.problem,
-            "facts": map_facts(self.record, key, found),
-        }
-        if found.heatmap is None or found.shares is None:
-            return view
-        magnitude = np.abs(found.heatmap)
-        top = float(magnitude.max()) or 1.0
-        shares = found.shares[found.shares["kind"] == _DIVISIONS[self.division]]
-        columns = ["positive", "negative", "positive_low", "positive_high", "negative_low", "negative_high"]
-        return {
-            **view,
-            "values": np.round(found.heatmap / top * 32767).astype(np.int16),
-            "top": top,
-            "range": float(np.quantile(magnitude, 1 - _CLIPPED)) or top,
-            "title": f"{method_words(key.method)} for {self._name(key.target)}, {key.model}",
-            "target": self._name(key.target),
-            "parts": [unit_words(name) for name in shares["name"]],
-            "shares": {name: 100 * shares[name].to_numpy() for name in columns if name in shares},
-            "sentence": found.sentence,
-        }

@@ -346,6 +346,7 @@ def test_simulated_faces_are_called_simulated(explorer, record):
         ("second", {"model": "net 3"}, "expected net 1, net 2"),
         ("second", {"colour": "red"}, "expected some of model, target, method"),
         ("first", {"method": {"epsilon": -1}}, "epsilon -1"),
+        ("first", {"method": {"gamma": 1}}, "expected some of epsilon, alpha, beta, flat, bias"),
     ],
 )
 def test_what_is_not_offered_is_refused_and_changes_nothing(explorer, name, value, told):
