@@ -89,7 +89,9 @@ def unit_masks(landmarks: NDArray[np.floating], size: tuple[int, int]) -> dict[i
         np.abs(np.arange(n) - points[:, [k]]) <= PATCH * unit for k, n in enumerate((size[1], size[0]))
     )
     patches = down[:, :, None] & across[:, None, :]
-    return {au: np.logical_or.reduce(patches[[*left, *right]]) for au, (left, right) in UNIT_LANDMARKS.items()}
+    return {
+        au: np.logical_or.reduce(patches[[*left, *right]]) for au, (left, right) in UNIT_LANDMARKS.items()
+    }
 
 
 def _measured(
