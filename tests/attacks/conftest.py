@@ -25,6 +25,9 @@ def context() -> ForkServerContext:
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (here, here.parent, here.parents[1]))))
         patch.setenv("PYTHONWARNINGS", "ignore")  # trackers tell what a killed process left in shared memory
         forkserver.ensure_running()
+        first = context.Process(target=os.getpid)  # waits until everything is imported
+        first.start()
+        first.join()
     return context
 
 
