@@ -9,12 +9,14 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AvgPoolNd
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -87,7 +89,7 @@ class ExplainedNet:
 
 
 def explained_net(
-    model: nn.Module, image: Tensor, *, hooked: Hooked = "all", dropout: bool = False
+    model: nn.Module, image: Tensor, *, hooked: Hooked = "all", dropout: torch.Generator | None = None
 ) -> ExplainedNet:
     """Make a net ready to be explained, and refuse one that cannot be.
 
@@ -101,8 +103,8 @@ def explained_net(
         What the method will hook. All layers: whatever no rule of relevance propagation covers is refused,
         and batch norm is merged into the layer before it. Activations: functional and re-used ones are
         refused.
-    dropout : bool
-        Let dropout drop (Monte-Carlo dropout).
+    dropout : Generator, optional
+        Let dropout drop (Monte-Carlo dropout) by these random numbers, whatever other threads draw.
 
     Raises
     ------
@@ -126,9 +128,16 @@ def explained_net(
     if hooked == "all":
         trace.refuse_uncovered()
     for module in twin.modules():
-        if dropout and isinstance(module, DROPOUT):
-            module.train()
+        if dropout is not None and isinstance(module, DROPOUT):
+            module.forward = partial(_dropped, module, dropout)  # type: ignore[method-assign]
     return ExplainedNet(twin, scores.shape[1], trace.n_bytes, trace.last_map)
+
+
+def _dropped(module: _DropoutNd, generator: torch.Generator, x: Tensor) -> Tensor:
+    """What is left of `x`: numbers of a plain dropout, channels of those by dimensions."""
+    shape = x.shape if isinstance(module, nn.Dropout) else (*x.shape[:2], *(1,) * (x.ndim - 2))
+    kept = torch.rand(shape, generator=generator, device=generator.device) >= module.p
+    return torch.where(kept.to(x.device), x / (1 - module.p), 0.0)
 
 
 def twin_of(model: nn.Module) -> nn.Module:

@@ -115,7 +115,7 @@ def lrp(
     preset: str | Preset = "LRPPresetAFlat",
     target: Target = None,
     *,
-    dropout: bool = False,
+    dropout: torch.Generator | None = None,
     memory: int = MEMORY,
 ) -> PixelMaps:
     """Relevance of every pixel for one output of a net, starting from its score before softmax or sigmoid.
@@ -131,8 +131,8 @@ def lrp(
         Key of `PRESETS`, or settings of your own, such as ``Preset(epsilon=0.01, alpha=1.5, beta=0.5)``.
     target : int, (n,) ints or None
         Output to explain, of all images or of each; None takes each image's highest.
-    dropout : bool
-        Leave dropout on, with torch's random numbers (Monte-Carlo dropout).
+    dropout : Generator, optional
+        Leave dropout on, by these random numbers (Monte-Carlo dropout).
     memory : int
         Bytes that a batch may take; sets how many images go in at a time.
 

@@ -54,7 +54,7 @@ def pixel_maps(
     method: str | Preset,
     target: Target = None,
     *,
-    dropout: bool = False,
+    dropout: torch.Generator | None = None,
     memory: int = MEMORY,
 ) -> PixelMaps:
     """Explain one output of a net by the pixels of images.

@@ -71,11 +71,9 @@ class RegionReading:
         facts = self.stability.iloc[image]
         name = self.outputs[int(facts["target"])]
         if own["area"].isna().all():
-            return (
-                f"Image {image} has no landmarks, so its map for *{name}* is not read by parts of the face."
-            )
+            return f"Without landmarks, the map for *{name}* is not read by parts of the face."
         if own["positive"].isna().all():
-            return f"In image {image} no pixel speaks for *{name}*."
+            return f"No pixel speaks for *{name}*."
         said: list[str] = []
         for _, row in own.sort_values("positive", ascending=False, kind="stable").head(parts).iterrows():
             verb = "" if said else " carry" if row["name"] in _PLURAL else " carries"
@@ -219,8 +217,8 @@ def _disturbed(
     seed: int,
     memory: int,
 ) -> Iterator[PixelMaps]:
+    generator = torch.Generator().manual_seed(seed)
     if uncertainty == "noise":
-        generator = torch.Generator().manual_seed(seed)
         spread = noise * (x.amax(dim=(1, 2, 3), keepdim=True) - x.amin(dim=(1, 2, 3), keepdim=True))
         for _ in range(n_samples):
             moved = x + spread * torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
@@ -228,10 +226,8 @@ def _disturbed(
         return
     if not any(isinstance(module, DROPOUT) and module.p > 0 for module in model.modules()):
         raise PainkitError("the net has no dropout to leave on", expected="uncertainty='noise'")
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        for _ in range(n_samples):
-            yield pixel_maps(model, x, method, maps.target, dropout=True, memory=memory)
+    for _ in range(n_samples):
+        yield pixel_maps(model, x, method, maps.target, dropout=generator, memory=memory)
 
 
 def _masks(heatmaps: NDArray[np.floating], landmarks: NDArray[np.floating]) -> list[NDArray[np.bool_] | None]:

@@ -134,7 +134,7 @@ class PixelPanel {
   resized(image) {
     const [rows, columns] = image.pixels.shape;
     const wide = Math.floor(this.left.clientWidth),
-      scale = Math.min(wide / columns, 480 / rows);
+      scale = Math.min(wide / columns, 560 / rows);
     const [width, height] = [Math.floor(columns * scale), Math.floor(rows * scale)];
     const fine = window.devicePixelRatio || 1;
     fill(this.picture, { width, height, viewBox: `0 0 ${columns} ${rows}`, role: "img" }, []);
@@ -203,17 +203,17 @@ class PixelPanel {
   paintBars(map, shown) {
     const sides = { both: [1, -1], positive: [1], negative: [-1] }[shown];
     const told = (sign) => (sign > 0 ? "positive" : "negative");
+    const share = (sign, end, i) => sign * (map.shares[`${told(sign)}${end}`]?.[i] ?? NaN);
     const rows = map.parts.map((name, i) => ({
       name,
       part: name,
-      values: sides.map((sign) => sign * map.shares[told(sign)][i]),
+      values: sides.map((sign) => share(sign, "", i)),
       classes: sides.map((sign) => `pk-${told(sign)}`),
-      told: sides.map((sign) => signed(sign * map.shares[told(sign)][i], 10).replace("+", "")).join(" / "),
-      spreads: sides.map((sign) =>
-        ["low", "high"].map((end) => sign * (map.shares[`${told(sign)}_${end}`]?.[i] ?? NaN)),
-      ),
+      told: sides.map((sign) => signed(share(sign, "", i), 10).replace("+", "")).join(" / "),
+      spreads: sides.map((sign) => [share(sign, "_low", i), share(sign, "_high", i)]),
     }));
-    rows.sort((a, b) => Math.abs(b.values[0]) - Math.abs(a.values[0]));
+    const size = ({ values }) => Math.abs(values.find(Number.isFinite) ?? 0);
+    rows.sort((a, b) => size(b) - size(a));
     const all = rows.flatMap(({ values, spreads }) => [...values, ...spreads.flat()]).filter(Number.isFinite);
     const high = Math.min(100, 5 * Math.ceil(largest(all) / 5));
     this.bars.style.display = all.length ? "" : "none";

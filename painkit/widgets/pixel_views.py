@@ -24,6 +24,8 @@ DIVISIONS: Final = {"facial regions": "part", "action units": "unit"}
 UNKNOWN: Final = "not known"
 _CLIPPED: Final = 0.005
 """Share of a map's pixels that are beyond the ends of the colours: single ones would make all others pale."""
+_TRACE: Final = 1e-3
+"""Share of a map's magnitude from which on a sign's part is divided among regions: less may be rounding."""
 _FINE: Final = 4
 _SHARES: Final = [f"{sign}{end}" for sign in ("positive", "negative") for end in ("", "_low", "_high")]
 
@@ -69,6 +71,8 @@ def map_view(record: PixelRecord, key: MapKey, found: KeptMap | None, division: 
     magnitude = np.abs(found.heatmap)
     top = float(magnitude.max()) or 1.0
     shares = found.shares[found.shares["kind"] == DIVISIONS[division]]
+    sums = dict(zip(("positive", "negative"), _sums(found.heatmap), strict=True))
+    divided = [name for name in _SHARES if sums[name.split("_")[0]] > _TRACE * sum(sums.values())]
     target = _class(record, key.target)
     return {
         **view,
@@ -78,7 +82,7 @@ def map_view(record: PixelRecord, key: MapKey, found: KeptMap | None, division: 
         "title": f"{_method(key.method)} for {target}, {key.model}",
         "target": target,
         "parts": [_unit(name) for name in shares["name"]],
-        "shares": {name: 100 * shares[name].to_numpy() for name in _SHARES if name in shares},
+        "shares": {name: 100 * shares[name].to_numpy() for name in divided if name in shares},
         "sentence": found.sentence,
     }
 
@@ -111,16 +115,24 @@ def _facts(record: PixelRecord, key: MapKey, found: KeptMap) -> list[tuple[str, 
     if found.heatmap is None:
         return facts
     score, off = record.logits[key.model][key.row, key.target], 100 * found.error
-    words = f"{score:.2f}; the map sums to {found.heatmap.sum(dtype=np.float64):.2f}"
-    words += f", {off:+.1f} % off".replace("-", "−") if abs(off) >= 0.05 else ""
-    facts.append((f"score of {_class(record, key.target)}", words))
+    up, down = _sums(found.heatmap)
+    words = f"{score:.2f}; the map sums to {up:.2f} - {down:.2f} = {up - down:.2f}"
+    words += f", {off:+.1f} % off" if abs(off) >= 0.05 else ""
+    facts.append((f"score of {_class(record, key.target)}", words.replace("-", "−")))
     true = _true_regions(record, key.row)
     if true:
-        mask, positive = np.any(list(true.values()), axis=0), found.heatmap.clip(min=0)
-        inside = 100 * float(positive[mask].sum() / (positive.sum() or np.nan))
-        words = f"hold {inside:.0f} % of the positive on {100 * mask.mean():.0f} % of the image"
-        facts.append(("true regions", f"{words}: {', '.join(true)}"))
+        mask = np.any(list(true.values()), axis=0)
+        inside = (
+            f"{100 * _sums(found.heatmap[mask])[0] / up:.0f} % of the positive" if up else "nothing positive"
+        )
+        words = f"hold {inside} on {100 * mask.mean():.0f} % of the image: {', '.join(true)}"
+        facts.append(("true regions", words))
     return facts
+
+
+def _sums(heatmap: NDArray[np.floating]) -> tuple[float, float]:
+    """Positive and negative relevance of a map, both from 0 up."""
+    return tuple(float((sign * heatmap).clip(min=0).sum(dtype=np.float64)) for sign in (1, -1))  # type: ignore[return-value]
 
 
 def _true_regions(record: PixelRecord, row: int) -> Mapping[str, NDArray[np.bool_]]:

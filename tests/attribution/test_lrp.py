@@ -262,8 +262,22 @@ def test_targets_may_be_one_for_all_one_for_each_or_the_highest() -> None:
 def test_dropout_is_off_unless_asked_for() -> None:
     net = small_net(drop=nn.Dropout(0.5)).train()
     np.testing.assert_array_equal(lrp(net, X, "LRPZ").relevance, lrp(net, X, "LRPZ").relevance)
-    torch.manual_seed(0)
-    dropped = lrp(without_biases(net), X.double(), "LRPZ", dropout=True)
-    again = lrp(net, X.double(), "LRPZ", dropout=True)
+    generator = torch.Generator().manual_seed(0)
+    dropped = lrp(without_biases(net), X.double(), "LRPZ", dropout=generator)
+    again = lrp(net, X.double(), "LRPZ", dropout=generator)
     assert not np.array_equal(dropped.relevance, again.relevance)
     np.testing.assert_allclose(dropped.conservation_error, 0, atol=1e-10)
+
+
+@pytest.mark.parametrize(("kind", "whole"), [(nn.Dropout, False), (nn.Dropout2d, True)])
+def test_dropout_drops_its_share_and_keeps_the_mean(kind: type[nn.Module], whole: bool) -> None:
+    """Numbers, or whole channels: what is left is scaled so that the mean stays."""
+    net = nn.Sequential(kind(0.3), nn.Flatten(), nn.Linear(40 * 25, 1, bias=False)).double()
+    ones = torch.ones(200, 40, 5, 5, dtype=torch.float64)
+    # The Z rule shares by weight times input: with weights of 1 the map is what is left.
+    net[2].weight.data.fill_(1.0)
+    left = lrp(net, ones, "LRPZ", 0, dropout=torch.Generator().manual_seed(0)).relevance
+    assert {*np.unique(left.round(9))} == {0.0, round(1 / 0.7, 9)}
+    assert (left == 0).mean() == pytest.approx(0.3, abs=0.02)
+    same = (left == left[:, :, :1, :1]).all(axis=(2, 3)).mean()
+    assert same == 1 if whole else same < 0.01

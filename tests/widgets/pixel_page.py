@@ -59,10 +59,11 @@ def panel(explorer, name="first"):
 
 
 def picture(explorer, number=0):
-    """What the map's canvas shows, (height, width, 3) RGB as large as the record's images."""
+    """What the map's canvas shows in the middle of each pixel of the image: (48, 48, 3) RGB."""
     address = explorer.locator("canvas").nth(number).evaluate("canvas => canvas.toDataURL()")
     image = cv2.imdecode(np.frombuffer(base64.b64decode(address.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
-    return cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA)[..., ::-1].astype(float)
+    rows, columns = (((np.arange(48) + 0.5) * n / 48).astype(int) for n in image.shape[:2])
+    return image[rows][:, columns, ::-1].astype(float)
 
 
 def shown_row(explorer, record):

@@ -151,8 +151,9 @@ def test_facts_tell_score_sum_and_what_the_true_regions_hold(explorer, record):
     explorer.wait()
     facts = dict(explorer.maps[0]["facts"])
     row = explorer.row
+    up, down = heatmap.clip(0).sum(), -heatmap.clip(max=0).sum()
     assert facts["score of pain"].startswith(
-        f"{record.logits['net 1'][row, 0]:.2f}; the map sums to {heatmap.sum():.2f}"
+        f"{record.logits['net 1'][row, 0]:.2f}; the map sums to {up:.2f} − {down:.2f} = {up - down:.2f}"
     )
     shown = np.any([*record.true_regions[row].values()], axis=0)
     share = heatmap.clip(0)[shown].sum() / heatmap.clip(0).sum()
@@ -162,6 +163,14 @@ def test_facts_tell_score_sum_and_what_the_true_regions_hold(explorer, record):
     )
     probabilities = np.exp(record.logits["net 1"][row]) / np.exp(record.logits["net 1"][row]).sum()
     assert f"pain {100 * probabilities[0]:.0f} %" in facts["model says"]
+
+
+def test_a_sign_that_is_rounding_alone_is_not_divided(explorer):
+    """With beta 0 relevance has the sign of the score, but for rounding."""
+    explorer.first = {"method": "LRPPresetAFlat"}
+    heatmap = drawn(explorer)
+    assert abs(heatmap.clip(max=0).sum()) < 1e-6 * heatmap.sum()
+    assert [*explorer.maps[0]["shares"]] == ["positive"]
 
 
 def test_outlines_run_around_the_regions(explorer, record):
@@ -178,6 +187,7 @@ def test_outlines_run_around_the_regions(explorer, record):
 
 
 def test_uncertainty_comes_after_the_map(record):
+    numbers = torch.get_rng_state()
     explorer = PixelExplorer(record)
     explorer.first = {"method": "LRPZ"}
     assert explorer.uncertainty == "dropout"
@@ -188,6 +198,7 @@ def test_uncertainty_comes_after_the_map(record):
     assert explorer.pending == [False]
     explorer.uncertainty = "none"
     assert "Monte-Carlo" not in explorer.maps[0]["sentence"]
+    assert torch.equal(numbers, torch.get_rng_state())  # those of the user's own cells
 
 
 def test_a_net_without_dropout_is_disturbed_by_noise(record):
@@ -285,8 +296,8 @@ def test_images_without_landmarks_have_a_map_and_no_regions(record):
     assert not explorer.has_regions
     assert drawn(explorer).any()
     assert explorer.image["outlines"]["facial regions"] == {}
-    assert np.isnan(explorer.maps[0]["shares"]["positive"]).all()
-    assert "no landmarks" in explorer.maps[0]["sentence"]
+    assert np.isnan([*explorer.maps[0]["shares"].values()]).all()
+    assert "Without landmarks" in explorer.maps[0]["sentence"]
 
 
 def test_a_class_that_nobody_knows_is_called_so(record):
