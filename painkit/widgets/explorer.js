@@ -77,8 +77,11 @@ class Explorer {
       id: `${this.id}-${name}-${this.listeners.length}`,
       onchange: () => choose(list.value),
     });
+    let listed;
     const show = () => {
-      list.replaceChildren(...offered().map((one) => html("option", { value: one }, one)));
+      const all = offered();
+      if (all !== listed) list.replaceChildren(...all.map((one) => html("option", { value: one }, one)));
+      listed = all;
       list.value = value();
     };
     show();

@@ -88,8 +88,8 @@ class PixelPanel {
     const number = (rule, step, min, choose) =>
       explorer.number(name, rule, { min, step, value: () => this.rules?.[rule], choose });
     const check = (label, value, choose) => explorer.checkbox(name, label, { value: () => value() ?? false, choose });
-    const alpha = (to) => this.chooseRules({ alpha: to, beta: to - 1 });
-    const numbers = [number("alpha", 0.5, 1, alpha), number("beta", 0.5, 0, (to) => alpha(to + 1))];
+    const alpha = (to) => this.chooseRules({ alpha: to, beta: +(to - 1).toFixed(6) });
+    const numbers = [number("alpha", 0.5, 1, alpha), number("beta", 0.5, 0, (to) => alpha(+(to + 1).toFixed(6)))];
     const rules = html(
       "fieldset",
       { class: "pk-rules" },
