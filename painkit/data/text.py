@@ -33,6 +33,7 @@ __all__ = [
 #: A label or landmark file beyond this is no label or landmark file (66 points take 2 kB).
 LIMIT_BYTES = 1 << 20
 _CHUNK = 8192
+_BLANK = ord(" ")  # ends of lines come before it
 # Opening a pipe must not wait for somebody to write into it.
 _READ_AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 # float() alone would also take "1_0", "nan" and "infinity".
@@ -230,10 +231,8 @@ def cut_files(files: list[bytes]) -> list[int]:
     list of int
         Indices of those that seem cut.
     """
-    ends = [data[-1:].isspace() for data in files]
-    whole = sum(ends)
-    unended = [i for i, data in enumerate(files) if data and not ends[i]]
-    if len(unended) <= whole:
+    unended = [i for i, data in enumerate(files) if data and data[-1] > _BLANK]
+    if 2 * len(unended) <= sum(map(bool, files)):
         return unended
     lasts = {i: files[i].split() for i in unended}
     digits = {i: [_digits(word) for word in words] for i, words in lasts.items()}

@@ -32,6 +32,7 @@ Listing = dict[str, list[Entry]]
 #: path and why it is not in the listing
 Odd = tuple[str, str]
 
+_FORMAT = stat.S_IFMT(0o777777)
 _JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
@@ -171,7 +172,7 @@ def _scan(
                     folders.append((name, identity))
                     continue
                 status = entry.stat()
-                size = status.st_size if stat.S_ISREG(status.st_mode) else -1
+                size = status.st_size if status.st_mode & _FORMAT == stat.S_IFREG else -1  # a file
                 files.append((name, size, status.st_mtime_ns))
             except OSError:
                 files.append((name, -1, 0))
