@@ -1,6 +1,7 @@
 """Files that painkit wrote, damaged at random: told or made anew, and never read as something else.
 
-``PAINKIT_MUTATIONS`` is the number of mutations in all (a night's: 10000); ``PAINKIT_ATTACK_SEED`` gives others.
+``PAINKIT_MUTATIONS`` is the number of mutations in all (a night's: 10000); ``PAINKIT_ATTACK_SEED`` gives
+others.
 """
 
 from __future__ import annotations
