@@ -1,8 +1,8 @@
 """Whatever is killed at any moment, and asked for again, ends as if nothing had happened, and leaves nothing.
 
 ``PAINKIT_KILLS`` is the number of kills of each work (a night's: 200), ``PAINKIT_KILLS_EACH`` how many of
-them one folder gets before it is completed, and ``PAINKIT_ATTACKED_SIMULATION`` says profile and images of
-the simulation that is killed ("demo thin").
+them one folder gets before it is completed; ``PAINKIT_ATTACKED_SIMULATION`` says profile and images of the
+simulation that is killed ("demo thin"), and ``PAINKIT_ATTACK_SEED`` gives other moments.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def test_killed_at_any_moment_it_ends_as_if_nothing_had_happened(
         process.start()
         return process
 
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(int(os.environ.get("PAINKIT_ATTACK_SEED", "7")))
     kills = int(os.environ.get("PAINKIT_KILLS", KILLS[name]))
     begun = time.monotonic()
     undisturbed = finish(start(tmp_path / "undisturbed"), tmp_path / "undisturbed")
