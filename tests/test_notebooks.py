@@ -7,6 +7,7 @@ import shutil
 import nbformat
 import pandas as pd
 import pytest
+from browsing import CHROMIUM, browsed, uploads
 from filelock import FileLock
 from papermill import execute_notebook, inspect_notebook
 
@@ -151,6 +152,23 @@ def test_notebook_runs_and_its_page_shows_plots_offline_and_says_simulated(name,
     )
     assert text.count('class="plotly-graph-div"') == figures
     assert figures >= (0 if name in OF_PAPER else 5)
+
+
+@pytest.mark.browser
+@pytest.mark.notebook
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_plot_of_a_page_can_be_uploaded(name, executed):
+    path = executed(name)
+    plots = path.read_text().count('class="plotly-graph-div"')
+    with browsed() as (page, elsewhere):
+        page.goto(path.as_uri())
+        page.wait_for_function(f"document.querySelectorAll('.modebar').length >= {plots}")
+        assert uploads(page.locator("body")) == []
+        if plots:  # A plot with plotly's own settings has the button: the look sees it.
+            page.evaluate("Plotly.newPlot(document.body.appendChild(document.createElement('div')), [])")
+            assert uploads(page.locator("body")) == ["Share chart..."]
+    assert elsewhere == []
 
 
 @pytest.mark.notebook
