@@ -164,13 +164,17 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
     names = index["sample_name"]
     refuse(names, [match is None for match in matches], path, "a name such as 071309_w_21-PA4-024")
     refuse(names, names.duplicated(), path, "one that is not listed before")
+    # A list of some classes may number just these anew, in their order; what a class is, its name says.
+    listed = [label for label in STIMULI if (index["class_name"] == label).any()]
+    renumbered = index["class_id"].max() == str(len(listed) - 1)
+    numbers = {label: str(n) for n, label in enumerate(listed if renumbered else STIMULI)}
     for row, (match, subject, class_id, class_name) in enumerate(
         zip(matches, index["subject_name"], index["class_id"], index["class_name"], strict=True)
     ):
         assert match is not None
         # The path of the video, sex, age and class all rest on these four telling the same.
         told = (subject, class_name, class_id)
-        if told != (match["subject"], match["label"], str(STIMULI.index(match["label"]))):
+        if told != (match["subject"], match["label"], numbers.get(match["label"])):
             raise PainkitError(
                 f"subject, class and class_id {told} do not fit the sample {match[0]}",
                 where=path,
@@ -185,7 +189,7 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
             "n_frames": pd.NA,
             **dict.fromkeys(SEQUENCE_LABELS, np.nan),
             "class": index["class_name"],
-            "class_id": index["class_id"].astype(int),
+            "class_id": [STIMULI.index(label) for label in index["class_name"]],
             "video": inside + "/" + index["subject_name"] + "/" + index["sample_name"] + ".mp4",
         }
     )
