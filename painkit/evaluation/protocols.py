@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -20,13 +20,8 @@ from sklearn.model_selection import GroupKFold, KFold
 from painkit.errors import PainkitError
 
 __all__ = [
-    "FixedFolds",
     "Fold",
-    "LeaveOneSubjectOut",
     "Protocol",
-    "RandomFrames",
-    "SequenceKFold",
-    "SubjectKFold",
     "fixed_folds",
     "leave_one_subject_out",
     "protocol_named",
@@ -162,24 +157,6 @@ class Protocol(ABC):
         return text + "."
 
 
-def _numbered(
-    indices: Iterable[tuple[Any, NDArray[np.intp]]], n: int, k: int, prefix: str
-) -> NDArray[np.object_]:
-    names = np.empty(n, dtype=object)
-    for i, (_, test) in enumerate(indices, start=1):
-        names[test] = f"{prefix}{i:0{len(str(k))}d}"
-    return names
-
-
-def _k_groups(table: pd.DataFrame, unit: str, k: int, seed: int, prefix: str) -> NDArray[np.object_]:
-    groups = _codes(table, unit)
-    found = len(np.unique(groups))
-    if not 2 <= k <= found:
-        raise PainkitError(f"{k} folds were asked of {found} {unit}", expected=f"2 to {found} folds")
-    splitter = GroupKFold(k, shuffle=True, random_state=seed)
-    return _numbered(splitter.split(groups, groups=groups), len(table), k, prefix)
-
-
 @dataclass(frozen=True)
 class LeaveOneSubjectOut(Protocol):
     """One fold a subject."""
@@ -191,15 +168,32 @@ class LeaveOneSubjectOut(Protocol):
 
 
 @dataclass(frozen=True)
-class SubjectKFold(Protocol):
-    """`k` folds whose numbers of subjects differ by one at most, drawn by `seed`."""
-
-    _title = "subject {self.k}-fold"
+class _Drawn(Protocol):
+    _unit: ClassVar[str]
     k: int = 5
     seed: int = 0
 
     def _assign(self, table: pd.DataFrame) -> NDArray[np.object_]:
-        return _k_groups(table, "subjects", self.k, self.seed, "fold-")
+        units = _codes(table, self._unit)
+        found = len(np.unique(units))
+        if not 2 <= self.k <= found:
+            raise PainkitError(
+                f"{self.k} folds were asked of {found} {self._unit}", expected=f"2 to {found} folds"
+            )
+        draw, groups = (KFold, None) if self._unit == "frames" else (GroupKFold, units)
+        splits = draw(self.k, shuffle=True, random_state=self.seed).split(units, groups=groups)
+        names = np.empty(len(table), dtype=object)
+        for i, (_, test) in enumerate(splits, start=1):
+            names[test] = f"{'leaky-' if self.leaky else ''}fold-{i:0{len(str(self.k))}d}"
+        return names
+
+
+@dataclass(frozen=True)
+class SubjectKFold(_Drawn):
+    """`k` folds whose numbers of subjects differ by one at most, drawn by `seed`."""
+
+    _title = "subject {self.k}-fold"
+    _unit = "subjects"
 
 
 @dataclass(frozen=True)
@@ -239,26 +233,21 @@ class FixedFolds(Protocol):
 
 
 @dataclass(frozen=True)
-class SequenceKFold(Protocol):
+class SequenceKFold(_Drawn):
     """`k` folds of whole sequences; subjects are shared. LEAKY, for audits only."""
 
     disjoint = ("sequences", "frames")
     _title = "LEAKY sequence {self.k}-fold"
-    k: int = 5
-    seed: int = 0
-
-    def _assign(self, table: pd.DataFrame) -> NDArray[np.object_]:
-        return _k_groups(table, "sequences", self.k, self.seed, "leaky-fold-")
+    _unit = "sequences"
 
 
 @dataclass(frozen=True)
-class RandomFrames(Protocol):
+class RandomFrames(_Drawn):
     """`k` folds of frames drawn at random; neighbours 1/25 s apart are shared out. LEAKY, for audits only."""
 
     disjoint = ("frames",)
     _title = "LEAKY random frames {self.k}-fold"
-    k: int = 5
-    seed: int = 0
+    _unit = "frames"
 
     def _assign(self, table: pd.DataFrame) -> NDArray[np.object_]:
         if table["frame"].isna().any():
@@ -266,12 +255,7 @@ class RandomFrames(Protocol):
                 f"{self.name}: these samples are whole sequences",
                 expected="a target given per frame, such as pspi",
             )
-        if not 2 <= self.k <= len(table):
-            raise PainkitError(
-                f"{self.k} folds were asked of {len(table)} frames", expected=f"2 to {len(table)} folds"
-            )
-        splitter = KFold(self.k, shuffle=True, random_state=self.seed)
-        return _numbered(splitter.split(table), len(table), self.k, "leaky-fold-")
+        return super()._assign(table)
 
 
 leave_one_subject_out = LeaveOneSubjectOut
@@ -310,7 +294,7 @@ def protocol_named(text: str, *, seed: int = 0, named: Mapping[str, Protocol] | 
         For any other text.
     """
     kind, _, count = text.partition(":")
-    drawn: dict[str, Callable[[int, int], Protocol]] = {
+    drawn: dict[str, type[_Drawn]] = {
         "subject_k_fold": subject_k_fold,
         "sequence_k_fold": sequence_k_fold,
         "random_frames": random_frames,

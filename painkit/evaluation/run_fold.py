@@ -97,13 +97,14 @@ def read_record(job: Job, fold: str) -> dict[str, Any] | None:
     return dict(json.loads(read_sealed(place, _RECORD, sealed_as)))
 
 
-def do_fold(job: Job, fold: Fold) -> str | None:
+def do_fold(job: Job, fold: Fold) -> tuple[str, str | None]:
     """Fit and predict one fold and write its folder, unless another process has done so.
 
     Returns
     -------
-    str or None
-        None when the fold is done, else what went wrong; the traceback is in ``errors/<fold>.txt``.
+    (str, str or None)
+        Name of the fold; None when it is done, else what went wrong: the traceback is in
+        ``errors/<fold>.txt``.
     """
     name = file_name(fold.name)
     error_file = job.folder / "errors" / f"{name}.txt"
@@ -113,9 +114,10 @@ def do_fold(job: Job, fold: Fold) -> str | None:
     except Exception as error:  # one fold must not take the others down
         with suppress(WriteError), write_atomically(error_file) as path:
             path.write_text(traceback.format_exc(), encoding="utf-8")
-        return str(error) if isinstance(error, PainkitError) else f"{type(error).__name__}: {error}"
+        told = str(error) if isinstance(error, PainkitError) else f"{type(error).__name__}: {error}"
+        return fold.name, told
     error_file.unlink(missing_ok=True)
-    return None
+    return fold.name, None
 
 
 def _make(job: Job, fold: Fold, folder: Path) -> None:
@@ -156,11 +158,7 @@ def seed_estimator(estimator: Any, seed: int, fold: str) -> Any:
     """Set every `random_state`, nested ones too, from the run's seed, the fold and the value it had."""
     given = estimator.get_params(deep=True)
     names = sorted(name for name in given if name == "random_state" or name.endswith("__random_state"))
-    return (
-        estimator.set_params(**{n: seeded(seed, fold, n, repr(given[n])) for n in names})
-        if names
-        else estimator
-    )
+    return estimator.set_params(**{n: seeded(seed, fold, n, repr(given[n])) for n in names})
 
 
 def _predict(estimator: Any, found: Samples, fold: Fold) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from painkit.evaluation.published import published
 from painkit.metrics import compare, evaluate, trivial_rows
 from painkit.metrics.views import Average
 
-__all__ = ["Scored", "ask", "comparable", "published_beside", "score", "side_by_side"]
+__all__ = ["Scored", "ask", "comparable", "published_beside", "score", "side_by_side", "stacked"]
 
 _KEYS = ["subject", "sequence", "frame"]
 _NAMED = 5  # so many of the rows that are left out are told by name
@@ -88,14 +88,18 @@ def score(
     DataFrame
         row, what `painkit.metrics.evaluate` returns, the columns of `published_beside`, and not_estimated.
     """
-    parts = [
-        evaluate(table, metrics, average, n_resamples=n_resamples, seed=seed).assign(row=name)
+    parts = {
+        name: evaluate(table, metrics, average, n_resamples=n_resamples, seed=seed)
         for name, table in scored.tables.items()
-    ]
-    found = pd.concat(parts, ignore_index=True)
+    }
+    found = stacked(parts, "row")
     found = published_beside(found, paper) if paper else found
-    found["not_estimated"] = scored.not_estimated
-    return found[["row", *found.columns.drop("row")]]
+    return found.assign(not_estimated=scored.not_estimated)
+
+
+def stacked(parts: Mapping[Any, pd.DataFrame], key: str) -> pd.DataFrame:
+    """Put tables below each other, the name of each in a first column called `key`."""
+    return pd.concat(parts, names=[key]).reset_index(key).reset_index(drop=True)
 
 
 def published_beside(scores: pd.DataFrame, paper: str) -> pd.DataFrame:

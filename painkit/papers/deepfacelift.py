@@ -15,7 +15,7 @@ from painkit.attribution.explanation import explain as explain_parts
 from painkit.evaluation.held_out import held_out
 from painkit.evaluation.protocols import fixed_folds
 from painkit.evaluation.study import Results, Row, Rows, Study
-from painkit.evaluation.tables import comparable
+from painkit.evaluation.tables import comparable, stacked
 from painkit.metrics import evaluate
 from painkit.models.sequences.deepfacelift import DeepFaceLIFT
 from painkit.models.sequences.hcrf import HCRF
@@ -163,10 +163,7 @@ def explain(results: Results, row: str = BEST_ROW) -> LandmarkExplanation:
 
 def relevance(results: Results) -> pd.DataFrame:
     """ARD relevance of the statistics for VAS, in every fold (Fig. 4B); see `relevance_table`."""
-    models: dict[object, DeepFaceLIFT] = {
-        fold.fold: fold.model for fold in held_out(results[BEST_ROW], DeepFaceLIFT.load)
-    }
-    table = relevance_table(models)
+    table = relevance_table({one.fold: one.model for one in held_out(results[BEST_ROW], DeepFaceLIFT.load)})
     return table[table["target"] == "vas"].reset_index(drop=True)
 
 
@@ -208,9 +205,7 @@ def training_lengths(study: Study, rows: Rows, shares: Iterable[float] = (0.03, 
     asked = replace(rows.only([BEST_ROW, *(other for _, other in _CLAIMS.values())]), questions=_CLAIMS)
     longest = rows.estimators[BEST_ROW].estimator.epochs
     lengths = sorted({max(1, round(share * longest)) for share in (*shares, 1)})
-    parts = [study.run(asked.varied(epochs=n)).questions(["MAE"]).assign(epochs=n) for n in lengths]
-    found = pd.concat(parts, ignore_index=True)
-    return found[["epochs", *found.columns.drop("epochs")]]
+    return stacked({n: study.run(asked.varied(epochs=n)).questions(["MAE"]) for n in lengths}, "epochs")
 
 
 def compared_stage_2(results: Results) -> pd.DataFrame:
@@ -228,12 +223,10 @@ def compared_stage_2(results: Results) -> pd.DataFrame:
     both = {"cross-fitted": results[BEST_ROW].predictions, "in sample": other["in sample"].predictions}
     tables = comparable(both, "vas").tables
     asked = ["MAE", "ICC(3,1)", "coverage 50%", "coverage 90%"]
-    parts = [
-        evaluate(tables[name], asked, n_resamples=study.n_resamples, seed=study.seed).assign(stage_2=name)
-        for name in both
-    ]
-    found = pd.concat(parts, ignore_index=True)
-    return found[["stage_2", *found.columns.drop("stage_2")]]
+    parts = {
+        name: evaluate(tables[name], asked, n_resamples=study.n_resamples, seed=study.seed) for name in both
+    }
+    return stacked(parts, "stage_2")
 
 
 def coverage(results: Results) -> pd.DataFrame:
