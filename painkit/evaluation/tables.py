@@ -99,7 +99,8 @@ def score(
 
 def stacked(parts: Mapping[Any, pd.DataFrame], key: str) -> pd.DataFrame:
     """Put tables below each other, the name of each in a first column called `key`."""
-    return pd.concat(parts, names=[key]).reset_index(key).reset_index(drop=True)
+    found = pd.concat(list(parts.values()), keys=list(parts), names=[key])
+    return found.reset_index(key).reset_index(drop=True)
 
 
 def published_beside(scores: pd.DataFrame, paper: str) -> pd.DataFrame:

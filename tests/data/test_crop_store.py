@@ -58,7 +58,7 @@ def test_crops_are_those_of_each_image(few: CropStore) -> None:
 
 
 def test_frames_without_a_face_are_masked_and_counted(few: CropStore) -> None:
-    assert few.counts() == {"not_requested": 1, "stored": 8, "no_face": 2, "unreadable": 1}
+    assert few.description["counts"] == [1, 8, 2, 1]
     assert np.flatnonzero(~few.usable).tolist() == [4, 7, 9, 11]
     assert np.load(few.folder / "crops.npy")[[4, 7, 9, 11]].max() == 0
     assert few.description["simulated"] is True
@@ -170,10 +170,10 @@ def test_key_follows_content_and_crop_and_a_finished_store_is_not_read_again(tmp
         return build_crop_store(read, points, tmp_path, content=content, crop=crop, progress=False)
 
     first = build("a", FaceCrop())
-    assert build("a", FaceCrop()).key == first.key
+    assert build("a", FaceCrop()).fingerprint == first.fingerprint
     assert sorted(reads) == [0, 1, 2]
-    keys = {first.key, build("b", FaceCrop()).key, build("a", FaceCrop("box")).key}
-    keys.add(build("a", FaceCrop("box", side=64)).key)
+    keys = {first.fingerprint, build("b", FaceCrop()).fingerprint, build("a", FaceCrop("box")).fingerprint}
+    keys.add(build("a", FaceCrop("box", side=64)).fingerprint)
     assert len(keys) == 4
     assert len(reads) == 12
 
@@ -254,7 +254,7 @@ def test_colour_modes_are_read_and_bad_files_are_masked(bad_images: list[Path], 
         lambda i: read_image(bad_images[i]), points, tmp_path / "store", content="bad", progress=False
     )
     assert store.usable[:4].all()
-    assert store.counts() == {"not_requested": 0, "stored": 4, "no_face": 0, "unreadable": 4}
+    assert store.description["counts"] == [0, 4, 0, 4]
     color, gray, rgba, deep = store.batch(slice(0, 4))
     np.testing.assert_array_equal(color, rgba)
     np.testing.assert_array_equal(color, deep)

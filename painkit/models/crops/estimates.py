@@ -15,6 +15,8 @@ from painkit.models.training.acceleration import Acceleration, true_float32
 
 __all__ = ["estimate_rows"]
 
+_BATCH = 128
+
 
 @torch.inference_mode()
 @true_float32()
@@ -23,9 +25,7 @@ def estimate_rows(
     net: nn.Module,
     store: CropStore,
     rows: NDArray[np.intp],
-    *,
     acceleration: Acceleration,
-    batch_size: int = 128,
     to_input: Callable[[NDArray[np.uint8], torch.device], Tensor] = face_net.to_input,
 ) -> NDArray[np.float32]:
     """Apply a function of a net to crops, in evaluation mode.
@@ -38,7 +38,6 @@ def estimate_rows(
         Moved to the device and set to evaluation mode.
     store, rows : CropStore, (n,) int array
     acceleration : Acceleration
-    batch_size : int
     to_input : callable
         Gives crops as the net takes them, on a device; by default for the face nets.
 
@@ -51,8 +50,8 @@ def estimate_rows(
     usable = np.flatnonzero(store.usable[rows])
     result = np.empty(0, np.float32)
     # An empty batch still goes through the net, so that no frames give an array of the right shape.
-    for start in range(0, max(usable.size, 1), batch_size):
-        part = usable[start : start + batch_size]
+    for start in range(0, max(usable.size, 1), _BATCH):
+        part = usable[start : start + _BATCH]
         images = to_input(store.batch(rows[part]), acceleration.device)
         with acceleration.autocast():
             values = function(images).float().cpu().numpy()

@@ -65,10 +65,5 @@ def deep_features(
     backbone = FaceBackbone(width)
     load_face_weights(backbone, pretrained, channels=pretrained_channels)
     backbone.to(memory_format=torch.channels_last)
-    return estimate_rows(
-        lambda images: backbone(images).mean(dim=(2, 3)),
-        backbone,
-        store,
-        np.arange(len(store)),
-        acceleration=choose_acceleration(device, precision),
-    )
+    acceleration, rows = choose_acceleration(device, precision), np.arange(len(store))
+    return estimate_rows(lambda x: backbone(x).mean(dim=(2, 3)), backbone, store, rows, acceleration)
