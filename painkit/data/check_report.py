@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape as plain
 from rich.table import Table
 
@@ -78,9 +77,6 @@ class CheckReport:
             console.file.write(str(self))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from self._renderables()
-
-    def _renderables(self) -> Iterator[RenderableType]:
         verdict = "[bold green]usable[/]" if self.usable else "[bold red]NOT usable[/]"
         yield f"[bold]{plain(self.name)}[/] in {plain(self.root)}: {verdict}"
         yield from (plain(note) for note in self.notes)

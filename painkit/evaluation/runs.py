@@ -15,7 +15,7 @@ import pandas as pd
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from painkit.errors import PainkitError
-from painkit.evaluation.keys import data_digest, describe, digest, precision_of, settled, versions
+from painkit.evaluation.keys import data_digest, describe, digest, settled, versions
 from painkit.evaluation.protocols import Protocol
 from painkit.evaluation.run_fold import Job, do_fold, model_folder, read_predictions, read_record
 from painkit.evaluation.run_record import Report, about, read_report
@@ -156,7 +156,7 @@ def run(
         "target": list(found.targets),
         "seed": seed,
         "threads": threads,
-        "precision": precision_of(estimator),
+        "precision": str(estimator.get_params(deep=False).get("precision", "float32")),
         "versions": versions(),
     }
     key = digest(content)

@@ -90,8 +90,7 @@ def similarity_transform(points: NDArray[np.floating], template: NDArray[np.floa
 def apply_transform(matrix: NDArray[np.floating], points: NDArray[np.floating]) -> Floats:
     """Map points (..., k, 2) by a matrix (..., 2, 3)."""
     m = np.asarray(matrix, dtype=np.float64)
-    mapped: Floats = np.asarray(points, dtype=np.float64) @ m[..., :2].swapaxes(-1, -2) + m[..., None, :, 2]
-    return mapped
+    return np.asarray(np.asarray(points, np.float64) @ m[..., :2].swapaxes(-1, -2) + m[..., None, :, 2])
 
 
 def landmark_box(landmarks: NDArray[np.floating]) -> Floats:

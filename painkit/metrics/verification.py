@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from painkit.errors import PainkitError
+from painkit.metrics.bootstrap import percentile_interval
 
 __all__ = ["AreaUnderCurve", "verification_auc"]
 
@@ -82,16 +83,9 @@ def verification_auc(
         # the person was drawn. Two copies of one person are not taken for two persons.
         drawn = np.bincount(rng.integers(names.size, size=names.size), minlength=names.size)
         values.append(auc(np.where(same, drawn[a], drawn[a] * drawn[b])))
-    tail = (1 - level) / 2
-    low, high = np.nanquantile(values, [tail, 1 - tail]) if np.isfinite(values).any() else (np.nan, np.nan)
-    return AreaUnderCurve(
-        auc(np.ones(same.size)),
-        float(low),
-        float(high),
-        int(same.size),
-        int(names.size),
-        int((~usable).sum()),
-    )
+    interval = percentile_interval(np.array(values), level)
+    counts = (int(same.size), int(names.size), int((~usable).sum()))
+    return AreaUnderCurve(auc(np.ones(same.size)), *interval, *counts)
 
 
 def _pairs(

@@ -18,9 +18,10 @@ from painkit.evaluation.run_fold import limited_threads
 from painkit.evaluation.study import Results, Row, Rows, Study
 from painkit.evaluation.tables import published_beside
 from painkit.metrics import evaluate
+from painkit.models.crops.estimates import deep_features
 from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.features.base import Features
-from painkit.models.features.frame_features import deep_features, landmark_features
+from painkit.models.features.frame_features import landmark_features
 from painkit.models.features.osvr import OrdinalSVR
 from painkit.models.features.rcr import RecurrentConvolutionRegression
 from painkit.papers.paper import Paper

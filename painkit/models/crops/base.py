@@ -107,9 +107,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
         """Apply a function of the net to the frames of a table."""
         return self._over_rows(self._rows(X)[0], function)
 
-    def _over_rows(
-        self, rows: NDArray[np.intp], function: Callable[[Tensor], Tensor]
-    ) -> NDArray[np.float32]:
+    def _over_rows(self, rows: NDArray[np.intp], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
         store, acceleration = self._open_store(), self._acceleration()
         return estimate_rows(function, self.net_, store, rows, acceleration, self._to_input)
 
@@ -153,7 +151,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
         return frames, labels[frames.index]
 
     def _start(self, X: pd.DataFrame, y: ArrayLike) -> tuple[int, np.random.Generator]:
-        """Make `net_`: new weights, a backbone from the pre-training, on the device; give seed and generator."""
+        """Make `net_` on the device, its backbone from the pre-training; give the seed and its generator."""
         check_settings(self)
         rng = np.random.default_rng(self.random_state)
         seed = int(rng.integers(2**31))
