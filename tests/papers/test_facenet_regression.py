@@ -150,7 +150,7 @@ def test_osvr_and_rcr_see_landmarks_or_the_net(crops: CropStore, tmp_path: Path)
     assert seen.shape == (60, 16)
     assert np.flatnonzero(np.isnan(seen).any(axis=1)).tolist() == [3, 7]  # no face
     # One image alone and the same among others may be added up in another order: over 20 nets that moved no
-    # feature by more than 3e-7 of the largest. What a small one lost of itself depends on what cancelled in it.
+    # feature by more than 3e-7 of the largest. A small one, where much cancels, loses more of itself.
     alone = one.mean(axis=(1, 2))
     np.testing.assert_allclose(seen[5], alone, rtol=0, atol=1e-5 * np.abs(alone).max())
     for name in ("OSVR-L1", "OSVR-L2", "RCR"):
