@@ -31,7 +31,7 @@ from painkit.errors import PainkitError, WriteError
 from painkit.evaluation.keys import seeded
 from painkit.evaluation.protocols import Fold
 from painkit.evaluation.samples import Samples
-from painkit.files import file_name, refusals_told, write_atomically
+from painkit.files import file_name, refusals_told, write_text
 from painkit.kept import kept, opened
 
 __all__ = ["Job", "do_fold", "limited_threads", "model_folder", "read_predictions", "read_record"]
@@ -112,8 +112,8 @@ def do_fold(job: Job, fold: Fold) -> tuple[str, str | None]:
         # Another run of the same key waits for the fold and then reads it.
         kept(job.folder / "folds", name, partial(_make, job, fold), of=job.key, needs=job.needs)
     except Exception as error:  # one fold must not take the others down
-        with suppress(WriteError), write_atomically(error_file) as path:
-            path.write_text(traceback.format_exc(), encoding="utf-8")
+        with suppress(WriteError):
+            write_text(error_file, traceback.format_exc())
         told = str(error) if isinstance(error, PainkitError) else f"{type(error).__name__}: {error}"
         return fold.name, told
     error_file.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from painkit.errors import PainkitError
-from painkit.files import write_atomically
+from painkit.files import write_atomically, write_text
 from painkit.simulation.anatomy import Person, draw_person
 from painkit.simulation.causes import TRACE, stream
 from painkit.simulation.dynamics import draw_decoys, draw_pose, draw_style, grimace
@@ -77,10 +77,8 @@ def biovid_tasks(root: Path, size: Size, seed: int) -> list[Task]:
 
 
 def _tables(of_samples: Path, of_posed: Path, samples: pd.DataFrame, posed: pd.DataFrame) -> None:
-    with write_atomically(of_samples) as path:
-        samples.to_csv(path, sep="\t", index=False)
-    with write_atomically(of_posed) as path:
-        posed.to_csv(path, index=False)
+    write_text(of_samples, samples.to_csv(sep="\t", index=False))
+    write_text(of_posed, posed.to_csv(index=False))
 
 
 def _subject(seed: int, number: int) -> tuple[str, Person]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from painkit.faces.alignment import ALIGNED_SIZE, apply_transform, five_points, similarity_transform
-from painkit.files import write_atomically
+from painkit.files import write_atomically, write_text
 from painkit.simulation import causes
 from painkit.simulation.action_units import DISPLACEMENT, landmarks
 from painkit.simulation.anatomy import MEAN_FACE, NEUTRAL_POSE, Person, project
@@ -56,16 +56,13 @@ def write_truth(root: Path, labels: Labels, seed: int, shortcut: float) -> None:
         "landmarks": landmark_truth(labels, seed),
     }
     for name, table in tables.items():
-        with write_atomically(folder / f"{name}.csv") as path:
-            table.to_csv(path, index=False, float_format="%.9g")
+        write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.9g"))
     with write_atomically(folder / "frames.parquet") as path:
         frame_truth(labels).to_parquet(path, index=False)
     effects = {name.lower(): getattr(causes, name) for name in causes.__all__ if name.isupper()}
     about = {**effects, "shortcut": {"share": shortcut, "region_xyxy": SHORTCUT_REGION}}
-    with write_atomically(folder / "causes.json") as path:
-        path.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-    with write_atomically(folder / "README.txt") as path:
-        path.write_text(README, "utf-8")
+    write_text(folder / "causes.json", json.dumps(about, indent=1) + "\n")
+    write_text(folder / "README.txt", README)
 
 
 def frame_truth(labels: Labels) -> pd.DataFrame:
