@@ -11,7 +11,7 @@ from painkit.files import cache_folder
 
 __all__ = ["IMAGES", "PROFILES", "THIN", "VERSION", "Settings", "Size", "default_root"]
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Of the simulation; counts up when the same settings give other files."""
 IMAGES: Final = ("none", "thin", "all")
 THIN: Final = (50, 12, 10, 8, 6, 6)

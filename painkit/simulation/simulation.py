@@ -91,7 +91,7 @@ def _complete(root: Path, settings: Settings, jobs: int, progress: bool) -> None
     tasks += [sequence_task(root, sequence) for sequence in _sequences(labels, seed)]
     tasks += region_tasks(root, labels, seed)
     _run(tasks, jobs, progress)
-    write_truth(root, labels, seed, shortcut)
+    write_truth(root, labels, settings)
     subjects = labels.latents.subjects[["subject", "gender", "age", "complexion"]]
     write_text(root / "subjects.csv", subjects.to_csv(index=False))
     _sweep(root)
