@@ -230,7 +230,7 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
         1,
         len(metrics) + 1,
         shared_yaxes=True,
-        subplot_titles=[*titles, "test samples with a near copy"],
+        subplot_titles=[*titles, "with a near copy"],
         horizontal_spacing=0.03,
     )
     for colour, model in zip(QUALITATIVE, models, strict=False):
@@ -248,6 +248,8 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
                     )
                 ],
                 mode="markers",
+                orientation="h",
+                offsetgroup=model,
                 marker={"color": colour, "size": 8},
                 name=f"{model}, {_joined(part['average']).replace('_', ' ')}",
                 legendgroup=model,
@@ -261,6 +263,7 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
             x=100 * near / once["test_samples"],
             y=once["leak"],
             orientation="h",
+            offsetgroup=model,
             marker_color=colour,
             legendgroup=model,
             showlegend=False,
@@ -281,9 +284,11 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
     for column in range(1, len(metrics) + 1):
         figure.add_vline(x=0, line={"width": 1}, row=1, col=column)
     figure.update_xaxes(title_text="looks better by")
-    figure.update_xaxes(title_text="%", range=[0, 100], row=1, col=len(metrics) + 1)
+    figure.update_xaxes(title_text="% of test samples", range=[0, 100], row=1, col=len(metrics) + 1)
     figure.update_yaxes(categoryorder="array", categoryarray=leaks[::-1])
-    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"})
+    figure.update_layout(
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}, scattermode="group"
+    )
     title = "What each leak adds to the score, 95 % interval over subjects"
     finish(figure, title, simulated=simulated, height=220 + 44 * len(leaks))
     return figure.update_layout(margin={"l": 10, "b": 90}).update_yaxes(automargin=True)
