@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import RenderableType
 from sklearn.metrics import confusion_matrix
 
 from painkit.errors import PainkitError
@@ -19,6 +18,7 @@ from painkit.evaluation.published import published, released
 from painkit.metrics import applicable_metrics, evaluate, to_classes, trivial_rows
 from painkit.metrics.bootstrap import check_bootstrap
 from painkit.metrics.views import Average
+from painkit.printed import Printed
 from painkit.scoring.prediction_files import read_predictions
 from painkit.scoring.terminal_tables import section_tables
 from painkit.vocabulary.scales import SCALES, scale_of
@@ -68,7 +68,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class ScoreReport:
+class ScoreReport(Printed):
     """What `score` found; prints itself with rich.
 
     Attributes
@@ -96,22 +96,6 @@ class ScoreReport:
         groups, undefined, scale, source, note.
         """
         return pd.concat([section.table for section in self.sections], ignore_index=True)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from self._renderables()
-
-    def print(self, console: Console) -> None:
-        """Print to a terminal in its width, and to a pipe or a file in the width the tables need."""
-        if console.is_terminal:
-            console.print(self)
-        else:
-            console.file.write(self.to_text())
-
-    def to_text(self, width: int = 118) -> str:
-        """Return the report as plain text of so many columns."""
-        out = io.StringIO()
-        Console(file=out, width=width, color_system=None, legacy_windows=False).print(self)
-        return out.getvalue()
 
     def to_csv(self) -> str:
         """Return `table` as comma-separated text."""
