@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from sklearn.dummy import DummyRegressor
 from small_cohort import small_cohort
 
+import painkit.data
 from painkit.errors import PainkitError
 from painkit.evaluation import Row, Rows, Study, random_frames, subject_k_fold
 from painkit.evaluation.audit import SUBJECT_FOLDS, audit, near_copy_definition
 from painkit.evaluation.selection import Goodness, SubjectsApart, best_by_test_score
 from painkit.metrics import evaluate
+from painkit.models.features.frame_features import landmark_features
 from painkit.models.sequences.mean_voting import MeanVoting
+from painkit.papers import facenet_regression
 
 LEAKS = [
     SUBJECT_FOLDS,
@@ -239,3 +242,19 @@ def test_inner_scores_are_those_of_tables():
     model = NearestFrame(features, 1.0).fit(frames, y)
     assert Goodness("MAE", "pooled", ("pspi",), "pspi")(model, frames, y) == -1.0
     assert Goodness("PCC", "pooled", ("pspi",), "pspi")(model, frames, y) == pytest.approx(1.0)
+
+
+def test_random_frames_flatter_a_model_of_the_papers_on_the_simulated_cohort(smoke, tmp_path):
+    cohort = painkit.data.load("simulated", smoke, progress=False)
+    rows = facenet_regression.rows("no crops", landmark_features(cohort.landmarks))
+    study = Study(cohort, subject_k_fold(2), tmp_path, n_resamples=1000)
+    found = audit(study, rows, "OSVR-L1", metrics=["MAE", "PCC"])
+    random = found[found["leak"] == "random frames"]
+    assert (random["low"] > 0).all()
+    assert (random["near_in_time"] > 0.9 * random["test_samples"]).all()
+    assert (random["near_in_space"] > 0.3 * random["test_samples"]).all()
+    honest = found[found["leak"] == SUBJECT_FOLDS]
+    assert (honest[["near_in_time", "near_in_space"]] == 0).all(axis=None)
+    told = near_copy_definition(found)
+    assert "at most 5 frames away" in told
+    assert f"within {honest['near_distance'].iloc[0]:.3g} pixels" in told
