@@ -146,12 +146,20 @@ def test_what_does_not_apply_is_told(tmp_path, monkeypatch):
 
 
 def test_estimators_that_scale_by_subject_are_compared_with_their_other_setting(tmp_path):
-    found = audited(tmp_path, MeanVoting(labels=("vas",), epochs=1, random_state=0), small_cohort(8), "vas")
+    """Also one of two labels of which one is scored; its epochs are chosen."""
+    estimator = MeanVoting(epochs=1, random_state=0)
+    rows = Rows({"row": Row(estimator, ("vas", "opi"))}, "vas", ("MAE",), "pooled")
+    study = Study(small_cohort(8), subject_k_fold(4), tmp_path, n_resamples=50)
+    found = audit(study, rows, "row", candidates={"epochs": [1, 3]}).set_index("leak")
     line = found.loc["per-subject scaling with test subjects"]
     assert line["applies"]
     assert line["leaky"] == found.loc[SUBJECT_FOLDS, "leaky"]
     assert line["honest"] != line["leaky"]
     assert line["note"] == "subject folds: standardize='subject'"
+    line = found.loc["selection on the test set"]
+    assert line["leaky"] <= line["honest"]
+    assert line["note"] == "the best of 2 settings (epochs) by MAE"
+    assert set(found["scale"].dropna()) == {"VAS 0-10"}
 
 
 def test_a_second_audit_fits_nothing_anew(tmp_path, monkeypatch):
