@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from os import PathLike
 from textwrap import shorten
 from typing import Any, Final
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from painkit.data.cohort import Cohort
-from painkit.errors import PainkitError
+from painkit.errors import PainkitError, unknown
 from painkit.evaluation.copies import CopiesAfterSplit, CopiesBeforeSplit
-from painkit.evaluation.near_copies import count_near_copies
+from painkit.evaluation.near_copies import NearCopies, count_near_copies
 from painkit.evaluation.protocols import Protocol, RandomFrames, SequenceKFold
 from painkit.evaluation.samples import Samples, samples
 from painkit.evaluation.selection import Goodness, best_by_test_score, settings_of, within_training
@@ -32,6 +32,11 @@ __all__ = ["SUBJECT_FOLDS", "audit", "near_copy_definition"]
 
 #: What the leaks are compared with.
 SUBJECT_FOLDS: Final = "subject folds"
+
+
+_FIRST: Final = ["row", "leak", "applies", "metric", "leaky", "honest", "inflation", "low", "high"]
+_COUNTS: Final = [one.name for one in fields(NearCopies) if one.name != "near_distance"]
+_WHOLE: Final = dict.fromkeys([*_COUNTS, "n", "groups", "undefined"], "Int64")
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ def audit(
 ) -> pd.DataFrame:
     """Run one estimator under protocols that leak, and compare each with its honest twin.
 
-    * *Sequence folds*, *random frames*: as many folds as the study's protocol has, over the same samples.
+    * *Sequence folds*, *random frames*: as many folds as the study's protocol has, over the same samples. A
+      model over time finds gaps in the sequences of random frames, which may cost it what the leak gives.
     * *Selection on the test set*: in each of the study's folds the best of `candidates` by the fold's test
       score; its twin chooses by subject folds within the fold's training subjects.
     * *Augmentation before the split*: a copy of every sample, dealt to the folds as if it were one of its
@@ -110,7 +116,7 @@ def audit(
         turned), low, high (95 % interval of that, paired, from a bootstrap over subjects), average, n
         (samples), groups, undefined, scale, test_samples and what follows it (the counts of
         `painkit.evaluation.near_copies.NearCopies`), compared_with, note, not_estimated, cohort. What does
-        not apply is NaN, and the note says why.
+        not apply, or was not measured, is missing, and the note says why.
 
     Raises
     ------
@@ -147,7 +153,7 @@ def audit(
             lines += [{**told, "metric": metric} for metric in asked]
             continue
         folds = [fold.only(found.usable) for fold in leak.leaky.protocol.splits(found.table)]
-        told |= count_near_copies(found.table, folds, near=near, space=space).as_columns()
+        told |= asdict(count_near_copies(found.table, folds, near=near, space=space))
         differences = compare(
             scored.tables[leak.name],
             scored.tables[leak.compared_with],
@@ -159,23 +165,13 @@ def audit(
         with_itself = leak.name == SUBJECT_FOLDS
         told["compared_with"] = "" if with_itself else leak.compared_with
         lines += [told | _inflation(line, with_itself) for line in differences.to_dict("records")]
-    table = pd.DataFrame(lines)
-    first = [
-        "row",
-        "leak",
-        "applies",
-        "metric",
-        "leaky",
-        "honest",
-        "inflation",
-        "low",
-        "high",
-        "compared_with",
-    ]
-    table = table[[*first, *(name for name in table if name not in (*first, "note")), "note"]]
-    return table.fillna({"compared_with": ""}).assign(
-        not_estimated=scored.not_estimated, cohort=study.cohort.name
-    )
+    table = pd.DataFrame(lines).astype(_WHOLE).fillna({"compared_with": ""})
+    last: dict[str, Any] = {
+        "note": table.pop("note"),
+        "not_estimated": scored.not_estimated,
+        "cohort": study.cohort.name,
+    }
+    return table[[*_FIRST, *table.columns.drop(_FIRST)]].assign(**last)
 
 
 def _estimates(
@@ -221,6 +217,10 @@ def _by_selection(
     inner_folds: int,
 ) -> _Leak:
     name = "selection on the test set"
+    parameters = own.estimator.get_params()
+    for parameter in candidates:
+        if parameter not in parameters:
+            raise unknown(f"parameter of {type(own.estimator).__name__}", parameter, parameters)
     every = [Row(clone(own.estimator).set_params(**one), own.target) for one in settings_of(candidates)]
     if len(every) < 2:
         return _Leak(name, note="no two candidate settings were given to choose from")

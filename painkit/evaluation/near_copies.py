@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -48,10 +48,6 @@ class NearCopies:
     near_in_space: int | None
     near_distance: float
     located: int
-
-    def as_columns(self) -> dict[str, float]:
-        """Numbers for a table; NaN for what was not measured."""
-        return {name: np.nan if value is None else value for name, value in asdict(self).items()}
 
 
 def near_in_time(table: pd.DataFrame, seen: NDArray[np.intp], tested: NDArray[np.intp], near: int) -> Masks:

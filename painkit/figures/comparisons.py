@@ -258,9 +258,9 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
                 col=column,
             )
         once = own[own["metric"] == metrics[0]]
-        near = once[["near_in_time", "near_in_space", "copy_in_training"]].max(axis=1)
+        near = once[["near_in_time", "near_in_space", "copy_in_training"]].astype(float).max(axis=1)
         figure.add_bar(
-            x=100 * near / once["test_samples"],
+            x=100 * near / once["test_samples"].astype(float),
             y=once["leak"],
             orientation="h",
             offsetgroup=model,

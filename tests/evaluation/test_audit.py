@@ -193,6 +193,8 @@ def test_bad_settings_are_told(tmp_path):
         audit(study, rows, "gues")
     with pytest.raises(PainkitError, match="pooled"):
         audit(study, rows, "guess", average="per_fold")
+    with pytest.raises(PainkitError, match="did you mean 'random_state'"):
+        audit(study, rows, "guess", candidates={"randomstate": [1, 2]})
 
 
 def test_a_fold_that_trains_on_one_subject_cannot_choose(tmp_path):
