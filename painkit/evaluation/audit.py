@@ -146,14 +146,18 @@ def audit(
     arms |= {leak.compared_with: leak.twin for leak in leaks if leak.twin is not None}
     scored = comparable(_estimates(study, arms, goodness, row), rows.target)
     space = landmark_features(study.cohort.landmarks) if found.unit == "frame" else None
+    counts: dict[Protocol, NearCopies] = {}
     lines: list[dict[str, Any]] = []
     for leak in (_Leak(SUBJECT_FOLDS, arms[SUBJECT_FOLDS]), *leaks):
         told = {"row": row, "leak": leak.name, "applies": leak.leaky is not None, "note": leak.note}
         if leak.leaky is None:
             lines += [{**told, "metric": metric} for metric in asked]
             continue
-        folds = [fold.only(found.usable) for fold in leak.leaky.protocol.splits(found.table)]
-        told |= asdict(count_near_copies(found.table, folds, near=near, space=space))
+        protocol = leak.leaky.protocol
+        if protocol not in counts:
+            folds = [fold.only(found.usable) for fold in protocol.splits(found.table)]
+            counts[protocol] = count_near_copies(found.table, folds, near=near, space=space)
+        told |= asdict(counts[protocol])
         differences = compare(
             scored.tables[leak.name],
             scored.tables[leak.compared_with],
