@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib.externals.loky import get_reusable_executor
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from small_cohort import small_cohort
 from threadpoolctl import threadpool_info
 
@@ -151,3 +151,22 @@ class Recalls(RegressorMixin, BaseEstimator):
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
         return np.isin(X["row"], self.rows_).astype(float)
+
+
+class NearestClass(ClassifierMixin, BaseEstimator):
+    """Class of the nearest frame, of which it is sure; `offset` moves it to another one."""
+
+    def __init__(self, features: Any, offset: float = 0.0) -> None:
+        self.features = features
+        self.offset = offset
+
+    def fit(self, X: pd.DataFrame, y: Any) -> NearestClass:
+        self.classes_ = np.unique(y)
+        self.nearest_ = NearestFrame(self.features, self.offset).fit(X, y)
+        return self
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        return np.clip(self.nearest_.predict(X), self.classes_.min(), self.classes_.max())
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        return (self.predict(X)[:, None] == self.classes_).astype(float)

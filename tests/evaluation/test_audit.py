@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from engine_estimators import Guess, NearestFrame, Tracing
+from engine_estimators import Guess, NearestClass, NearestFrame, Tracing
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyRegressor
@@ -160,6 +160,21 @@ def test_estimators_that_scale_by_subject_are_compared_with_their_other_setting(
     assert line["leaky"] <= line["honest"]
     assert line["note"] == "the best of 2 settings (epochs) by MAE"
     assert set(found["scale"].dropna()) == {"VAS 0-10"}
+
+
+def test_classes_are_audited_by_what_tells_them_apart(tmp_path):
+    cohort, features = cohort_and_features("identity")
+    estimator = NearestClass(features)
+    metrics = ["accuracy", "F1", "AUC"]
+    found = audited(
+        tmp_path, estimator, cohort, "seven_levels", metrics=metrics, candidates={"offset": [0.0, 1.0]}
+    )
+    for leak in ("sequence folds", "random frames", "augmentation before the split"):
+        assert (found.loc[leak, "low"] > 0).all(), leak
+    chosen = found.loc["selection on the test set"]
+    assert chosen["note"].iloc[0] == "the best of 2 settings (offset) by accuracy"
+    assert chosen.loc[chosen["metric"] == "accuracy", "inflation"].item() >= 0
+    assert found["scale"].unique().tolist() == ["seven levels 0-6"]
 
 
 def test_a_second_audit_fits_nothing_anew(tmp_path, monkeypatch):
