@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -225,7 +226,7 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
     table = pd.concat(tables, ignore_index=True)
     metrics, models = list(dict.fromkeys(table["metric"])), list(dict.fromkeys(table["row"]))
     leaks = [leak for leak in dict.fromkeys(table["leak"]) if leak != table["leak"].iloc[0]]
-    titles = [f"{metric}, {_joined(table.loc[table['metric'] == metric, 'scale'])}" for metric in metrics]
+    titles = [f"{metric}<br>{_joined(table.loc[table['metric'] == metric, 'scale'])}" for metric in metrics]
     figure = make_subplots(
         1,
         len(metrics) + 1,
@@ -271,7 +272,8 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
             col=len(metrics) + 1,
         )
     for leak, part in table[~table["applies"]].groupby("leak", sort=False):
-        who = "" if part["row"].nunique() == len(models) else f" to {_joined(part['row'])}"
+        names = [shorten(name, 32, placeholder=" ...") for name in part["row"].unique()]
+        who = "" if len(names) == len(models) else f" to {', '.join(names)}"
         figure.add_annotation(
             x=0,
             y=leak,
@@ -290,8 +292,8 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
         legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}, scattermode="group"
     )
     title = "What each leak adds to the score, 95 % interval over subjects"
-    finish(figure, title, simulated=simulated, height=220 + 44 * len(leaks))
-    return figure.update_layout(margin={"l": 10, "b": 90}).update_yaxes(automargin=True)
+    finish(figure, title, simulated=simulated, height=240 + 44 * len(leaks))
+    return figure.update_layout(margin={"l": 10, "t": 110, "b": 90}).update_yaxes(automargin=True)
 
 
 def _joined(values: pd.Series[str]) -> str:

@@ -230,5 +230,5 @@ def test_leaks_are_drawn_beside_each_other_and_what_does_not_apply_says_so():
     np.testing.assert_allclose(bars[0].x, [75, 0])
     told = [note.text for note in figure.layout.annotations]
     assert "not applicable to two" in told
-    assert "MAE, level 0-5" in told
+    assert "MAE<br>level 0-5" in told
     assert "Simulated" in figure.layout.title.subtitle.text
