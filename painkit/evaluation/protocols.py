@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,15 +39,31 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold: rows to train on and rows to test on (0-based positions in the table of samples)."""
+    """One fold, as 0-based positions in the table of samples.
+
+    Attributes
+    ----------
+    name : str
+    train, test : int arrays
+        Rows to train on and rows to test on.
+    copies : int array
+        Rows of which an augmented copy is trained on; see `painkit.evaluation.copies`.
+    """
 
     name: str
     train: NDArray[np.intp]
     test: NDArray[np.intp]
+    copies: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+
+    @property
+    def learned_from(self) -> NDArray[np.intp]:
+        """Rows that are trained on, as they are or as a copy."""
+        return np.concatenate([self.train, self.copies])
 
     def only(self, usable: NDArray[np.bool_]) -> Fold:
         """Leave out the rows where `usable` is False."""
-        return Fold(self.name, self.train[usable[self.train]], self.test[usable[self.test]])
+        kept = {name: (rows := getattr(self, name))[usable[rows]] for name in ("train", "test", "copies")}
+        return replace(self, **kept)
 
 
 def _codes(table: pd.DataFrame, unit: str) -> NDArray[np.intp]:
@@ -56,7 +72,7 @@ def _codes(table: pd.DataFrame, unit: str) -> NDArray[np.intp]:
 
 
 def shared_units(table: pd.DataFrame, folds: Sequence[Fold]) -> dict[str, int]:
-    """Count the folds whose train and test rows share a subject, a sequence or a frame.
+    """Count the folds whose train and test rows share a subject, a sequence or a frame; a copy is its row.
 
     Parameters
     ----------
@@ -74,7 +90,7 @@ def shared_units(table: pd.DataFrame, folds: Sequence[Fold]) -> dict[str, int]:
         code = _codes(table, unit)
         trained = np.zeros((len(folds), code.max(initial=-1) + 1), dtype=bool)
         for row, fold in zip(trained, folds, strict=True):
-            row[code[fold.train]] = True
+            row[code[fold.learned_from]] = True
         shared[unit] = sum(bool(r[code[fold.test]].any()) for r, fold in zip(trained, folds, strict=True))
     return shared
 
@@ -124,11 +140,7 @@ class Protocol(ABC):
         PainkitError
             When the cohort cannot be split this way, or train and test share what they must not.
         """
-        names = self._assign(table)
-        folds = [
-            Fold(str(name), np.flatnonzero(names != name), np.flatnonzero(names == name))
-            for name in sorted(set(names))
-        ]
+        folds = self._folds(table)
         if len(folds) < 2:
             raise PainkitError(
                 f"{self.name}: {len(folds)} fold(s), so nothing is left to train on",
@@ -142,6 +154,13 @@ class Protocol(ABC):
                 expected="samples listed once, with ids that tell subjects and sequences apart",
             )
         return folds
+
+    def _folds(self, table: pd.DataFrame) -> list[Fold]:
+        names = self._assign(table)
+        return [
+            Fold(str(name), np.flatnonzero(names != name), np.flatnonzero(names == name))
+            for name in sorted(set(names))
+        ]
 
     def statement(self, table: pd.DataFrame, folds: Sequence[Fold]) -> str:
         """Say what train and test share, as counted on these very folds."""

@@ -34,7 +34,15 @@ from painkit.evaluation.samples import Samples
 from painkit.files import file_name, refusals_told, write_text
 from painkit.kept import kept, opened
 
-__all__ = ["Job", "do_fold", "limited_threads", "model_folder", "read_predictions", "read_record"]
+__all__ = [
+    "Job",
+    "do_fold",
+    "limited_threads",
+    "model_folder",
+    "predicted",
+    "read_predictions",
+    "read_record",
+]
 
 _PREDICTIONS, _RECORD, _MODEL = "predictions.parquet", "record.json", "model"
 
@@ -138,11 +146,11 @@ def _fit_and_predict(job: Job, fold: Fold) -> tuple[pd.DataFrame, dict[str, Any]
         limited_threads(job.threads),
         _recorded_warnings() as raised,
     ):
-        estimator.fit(found.train(fold.train), found.labels(fold.train))
-        predictions = _predict(estimator, found, fold)
+        estimator.fit(found.train(fold.train, fold.copies), found.labels(fold.learned_from))
+        predictions = predicted(estimator, found, fold)
     record = {
         "fold": fold.name,
-        "n_train": len(fold.train),
+        "n_train": len(fold.learned_from),
         "n_test": len(fold.test),
         "test_subjects": ", ".join(sorted(found.table["subject"].iloc[fold.test].astype(str).unique())),
         "seconds": round(time.perf_counter() - started, 3),
@@ -161,7 +169,14 @@ def seed_estimator(estimator: Any, seed: int, fold: str) -> Any:
     return estimator.set_params(**{n: seeded(seed, fold, n, repr(given[n])) for n in names})
 
 
-def _predict(estimator: Any, found: Samples, fold: Fold) -> pd.DataFrame:
+def predicted(estimator: Any, found: Samples, fold: Fold) -> pd.DataFrame:
+    """Predict the rows that a fold tests: columns as in `painkit.evaluation.Run`.
+
+    Raises
+    ------
+    PainkitError
+        When the estimates are of another shape.
+    """
     X, n, k = found.test(fold.test), len(fold.test), len(found.targets)
     if "return_std" in signature(estimator.predict).parameters:
         mean, std = estimator.predict(X, return_std=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import RenderableType
 from sklearn.metrics import confusion_matrix
 
 from painkit.errors import PainkitError
@@ -19,6 +18,7 @@ from painkit.evaluation.published import published, released
 from painkit.metrics import applicable_metrics, evaluate, to_classes, trivial_rows
 from painkit.metrics.bootstrap import check_bootstrap
 from painkit.metrics.views import Average
+from painkit.printed import Printed
 from painkit.scoring.prediction_files import read_predictions
 from painkit.scoring.terminal_tables import section_tables
 from painkit.vocabulary.scales import SCALES, Scale, scale_of
@@ -69,7 +69,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class ScoreReport:
+class ScoreReport(Printed):
     """What `score` found; prints itself with rich.
 
     Attributes
@@ -98,19 +98,6 @@ class ScoreReport:
         """
         return pd.concat([section.table for section in self.sections], ignore_index=True)
 
-    def print(self, console: Console) -> None:
-        """Print to a terminal in its width, and to a pipe or a file in the width the tables need."""
-        if console.is_terminal:
-            console.print(self)
-        else:
-            console.file.write(self.to_text())
-
-    def to_text(self, width: int = 118) -> str:
-        """Return the report as plain text of so many columns."""
-        out = io.StringIO()
-        Console(file=out, width=width, color_system=None, legacy_windows=False).print(self)
-        return out.getvalue()
-
     def to_csv(self) -> str:
         """Return `table` as comma-separated text."""
         return self.table.to_csv(index=False, lineterminator="\n")
@@ -137,7 +124,7 @@ class ScoreReport:
         interval = {"level": self.level, "resamples": self.n_resamples, "unit": "subject", "seed": self.seed}
         return json.dumps({"interval": interval, "files": files}, indent=1)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def _renderables(self) -> Iterator[RenderableType]:
         for section in self.sections:
             yield from section_tables(section, self.level)
         levels = any(one.scale.ordered and one.confusion is not None for one in self.sections)

@@ -10,6 +10,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from painkit.metrics.statistics import SMALLER_IS_BETTER
+
 if TYPE_CHECKING:
     from painkit.scoring.score import Section
 
@@ -20,7 +22,6 @@ TITLES = {
     "pooled": "Pooled over all rows",
     "per_fold": "Mean over folds (of the value within each fold)",
 }
-SMALLER_IS_BETTER = {"MAE", "MSE", "RMSE", "wMAE", "wMSE"}
 BESIDE = ("MAE", "MSE", "PCC", "ICC(3,1)", "wMAE", "wMSE", "accuracy", "AUC")
 
 
