@@ -209,3 +209,17 @@ def run(
     typer.echo(f"report: {page}\nnotebook: {page.with_suffix('.ipynb')}")
     for table in sorted(page.parent.glob("*.csv")):
         typer.echo(f"table: {table}")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder that `painkit run` has written to.")] = Path(
+        "reports"
+    ),
+) -> None:
+    """Write one page over all notebooks that were run: what came out, what it cost, links."""
+    from painkit.cli.report import write_index
+
+    with told_plainly():
+        index = write_index(folder)
+    typer.echo(f"index: {index}")

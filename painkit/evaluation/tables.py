@@ -175,6 +175,7 @@ def side_by_side(
     scores: pd.DataFrame,
     metrics: Iterable[str] | None = None,
     *,
+    by: str | Sequence[str] = "row",
     simulated: bool | None = None,
     decimals: int = 2,
 ) -> pd.DataFrame:
@@ -187,6 +188,8 @@ def side_by_side(
         of a missing published value.
     metrics : iterable of str, optional
         Which; default all.
+    by : str or sequence of str
+        Column, or columns, that name a line.
     simulated : bool, optional
         Whether the values here are of a simulated cohort: the heading says so. None leaves it open.
     decimals : int
@@ -194,14 +197,14 @@ def side_by_side(
     Returns
     -------
     DataFrame
-        Index row; columns ("MAE, VAS 0-10", "here, simulated") such as ``2.18 [1.90, 2.51]`` and ("MAE,
+        Index `by`; columns ("MAE, VAS 0-10", "here, simulated") such as ``2.18 [1.90, 2.51]`` and ("MAE,
         VAS 0-10", "published, on the archive"). What does not exist is a dash.
     """
     here = "here, simulated" if simulated else "here"
     columns: dict[tuple[str, str], pd.Series[str]] = {}
     wanted = list(scores["metric"].unique() if metrics is None else metrics)
     for metric in wanted:
-        part = scores[scores["metric"] == metric].set_index("row")
+        part = scores[scores["metric"] == metric].set_index(by if isinstance(by, str) else list(by))
         heading = f"{metric}, {part['scale'].iloc[0]}"
         columns[heading, here] = part.apply(
             lambda one: (
