@@ -84,6 +84,17 @@ def test_doubled_folders(tmp_path):
     assert cohort.sequences["video"].iloc[0].startswith("video/video/")
 
 
+def test_some_classes_numbered_anew_are_known_by_their_names(tmp_path):
+    anew = {"BL1": 0, "PA3": 1, "PA4": 2}
+    write(tmp_path, [(*row[:2], anew[row[3]], *row[3:]) for row in ROWS])
+    cohort = load("biovid", tmp_path)
+    assert cohort.sequences["class"].tolist() == ["BL1", "PA4", "PA3"]
+    assert cohort.sequences["class_id"].tolist() == [0, 4, 3]
+    write(tmp_path, [(*row[:2], anew[row[3]] if row[3] != "BL1" else 1, *row[3:]) for row in ROWS])
+    with pytest.raises(PainkitError, match="line 2: subject, class and class_id"):
+        load("biovid", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
