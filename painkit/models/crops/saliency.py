@@ -193,10 +193,8 @@ class SaliencySupervision(CropEstimator):
         found = unit_histograms(
             maps, coded.points, coded.membership, side=self.patch, bins=self.bins, width=self.bin_width
         )
-        trio = triplets[:3]
-        known = torch.stack([found.known[one] for one in trio]).all(dim=0)
-        sets = unit_sets(*(coded.units[one] for one in trio), alpha=self.alpha, known=known)
-        of_anchor, of_positive, of_negative = (found.histograms[one] for one in trio)
+        sets = unit_sets(coded.units, triplets, self.alpha, found.known)
+        of_anchor, of_positive, of_negative = (found.histograms[one] for one in triplets[:3])
         loss = local_loss(
             earth_movers_distance(of_anchor, of_positive),
             earth_movers_distance(of_anchor, of_negative),
@@ -231,7 +229,9 @@ class SaliencySupervision(CropEstimator):
         """Landmarks (n, 66, 2) of rows of the store, in the crop's pixels."""
         table, where = self.landmarks, None
         if table is None:
-            raise PainkitError("landmarks=None", expected="landmarks in the crop's pixels, for the local step")
+            raise PainkitError(
+                "landmarks=None", expected="landmarks in the crop's pixels, for the local step"
+            )
         if not isinstance(table, np.ndarray):
             where = table
             try:

@@ -22,6 +22,9 @@ from painkit.models.nets.face_net import FEATURE_SHAPE, PainNet, Residual
 
 __all__ = ["Deconvnet", "Encoded", "PReLURule", "brightness", "encode", "saliency_maps"]
 
+_POOL = [2, 2]
+"""Side of all poolings of the face net."""
+
 PReLURule = Literal["relu", "prelu"]
 
 
@@ -46,7 +49,7 @@ def encode(net: PainNet, images: Tensor) -> Encoded:
     for layer in net.backbone:
         if isinstance(layer, nn.MaxPool2d):
             size = x.shape[-2:]
-            x, places = functional.max_pool2d(x, layer.kernel_size, layer.stride, return_indices=True)
+            x, places = functional.max_pool2d(x, _POOL, return_indices=True)
             switches.append((places, size))
         else:
             x = layer(x)
@@ -75,13 +78,11 @@ class Deconvnet:
         """Lead features back to the pixels: (n, 3, height, width)."""
         switches = list(encoded.switches)
         x = self._rectified("ip1_relu", encoded.embedding) @ self.weights["ip1.weight"]
-        x = x.unflatten(1, (-1, *FEATURE_SHAPE))
+        x = x.view(len(x), -1, *FEATURE_SHAPE)
         for name, layer in reversed(self._layers):
             if isinstance(layer, nn.MaxPool2d):
                 places, size = switches.pop()
-                x = functional.max_unpool2d(
-                    x, places, layer.kernel_size, layer.stride, output_size=list(size)
-                )
+                x = functional.max_unpool2d(x, places, _POOL, output_size=size)
             elif isinstance(layer, Residual):
                 branch = x
                 for inner, part in reversed(list(layer.named_children())):
@@ -94,7 +95,10 @@ class Deconvnet:
     def _back(self, name: str, layer: nn.Module, x: Tensor) -> Tensor:
         if isinstance(layer, nn.Conv2d):
             return functional.conv_transpose2d(
-                x, self.weights[f"{name}.weight"], stride=layer.stride, padding=layer.padding  # type: ignore[arg-type]
+                x,
+                self.weights[f"{name}.weight"],
+                stride=layer.stride,
+                padding=layer.padding,  # type: ignore[arg-type]
             )
         return self._rectified(name, x)
 

@@ -47,7 +47,7 @@ def patch_values(maps: Tensor, points: Tensor, side: int = 11) -> tuple[Tensor, 
     """
     if side < 1 or side % 2 == 0:
         raise PainkitError(f"patches of {side} pixels", expected="an odd number of 1 or more")
-    n, height, width = maps.shape
+    height, width = maps.shape[1:]
     found = torch.isfinite(points).all(dim=2)
     middle = torch.where(found[..., None], points, 0.0).round().long()
     step = torch.arange(side, device=maps.device) - side // 2
@@ -142,9 +142,7 @@ def local_loss(
     )
 
 
-def global_loss(
-    features: Tensor, triplets: Triplets, beta: float = 0.2, signs: Signs = "working"
-) -> Tensor:
+def global_loss(features: Tensor, triplets: Triplets, beta: float = 0.2, signs: Signs = "working") -> Tensor:
     """Mean over triplets of ``[f(a,p) - f(a,n) + O beta]+`` (Eq. 6), f the Euclidean distance.
 
     Parameters

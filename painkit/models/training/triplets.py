@@ -75,23 +75,26 @@ class UnitSets(NamedTuple):
 
 
 def unit_sets(
-    anchor: Tensor, positive: Tensor, negative: Tensor, alpha: float = 1.0, known: Tensor | None = None
+    intensity: Tensor, triplets: Triplets, alpha: float = 1.0, known: Tensor | None = None
 ) -> UnitSets:
     """Divide the action units of triplets into those that have to do with pain and the others.
 
     Parameters
     ----------
-    anchor, positive, negative : (t, k) tensors
-        Intensity of each unit; NaN where it was not coded, which leaves the unit out of both sets.
+    intensity : (n, k) tensor
+        Of each unit in each frame of the batch; NaN where it was not coded, which leaves the unit out of both
+        sets of the frame's triplets.
+    triplets : Triplets
     alpha : float
         Least difference that counts.
-    known : (t, k) bool tensor, optional
-        Further units that are left out where it is False.
+    known : (n, k) bool tensor, optional
+        Units are also left out where one of the three frames has False.
     """
+    anchor, positive, negative = (intensity[one] for one in triplets[:3])
     near, far = (anchor - positive).abs(), (anchor - negative).abs()
     usable = torch.isfinite(near + far)
     if known is not None:
-        usable = usable & known
+        usable &= torch.stack([known[one] for one in triplets[:3]]).all(dim=0)
     relevant = usable & (near < alpha) & (far >= alpha)
     difference = torch.where(relevant, far, torch.zeros_like(far))
     total = difference.sum(dim=1, keepdim=True)
