@@ -63,7 +63,7 @@ def plain_hardest(features, levels):
 
 def plain_transposed(signal, weight, padding):
     """Transposed 3x3 convolution of (c, h, w) with (c, d, 3, 3): every input paints its kernel."""
-    c, h, w = signal.shape
+    h, w = signal.shape[1:]
     out = np.zeros((weight.shape[1], h + 2, w + 2))
     for i in range(h):
         for j in range(w):
