@@ -19,6 +19,7 @@ from painkit.vocabulary.personal import AGES, COMPLEXIONS, GENDERS
 
 _CROP = np.s_[4:234, 55:265]
 _LABEL = 22
+_ACROSS = 4
 
 
 def _tile(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
@@ -37,6 +38,8 @@ def _heading(text: str, width: int) -> NDArray[np.uint8]:
 def contact_sheet(path: str | PathLike[str], seed: int = 0) -> None:
     """Write a picture (PNG or JPEG by its ending): every unit at 5, four expressions, ages, complexions.
 
+    Faces stand in rows of four, which a narrow page shows large enough.
+
     Parameters
     ----------
     path : path
@@ -47,30 +50,37 @@ def contact_sheet(path: str | PathLike[str], seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     pose = np.array(NEUTRAL_POSE)
 
-    def row(people: Sequence[tuple[Person, Mapping[int, float], str]]) -> NDArray[np.uint8]:
-        return np.hstack([_tile(render(p, units(au), pose)[_CROP], text) for p, au, text in people])
+    def rows(people: Sequence[tuple[Person, Mapping[int, float], str]]) -> list[NDArray[np.uint8]]:
+        tiles = [_tile(render(p, units(au), pose)[_CROP], text) for p, au, text in people]
+        tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % _ACROSS)
+        return [np.hstack(tiles[i : i + _ACROSS]) for i in range(0, len(tiles), _ACROSS)]
 
     woman = draw_person(rng, gender="female", age="young", complexion="fair-olive")
     singles = [(woman, {au: 5.0}, f"AU{au} {UNIT_NAMES[au]}") for au in AUS]
-    pairs = [(woman, {4: 5.0, 43: 5.0}, "AU4 + AU43"), (woman, {6: 5.0, 12: 5.0}, "AU6 + AU12")]
-    faces = [(woman, {}, "neutral"), *singles]
-    rows = [row(faces[i : i + 6]) for i in (0, 6)] + [row([*faces[12:], *pairs])]
-    width = rows[0].shape[1]
-    parts = [_heading("Simulated person: action units at intensity 5", width), *rows]
+    pairs = [
+        (woman, dict.fromkeys(pair, 5.0), " + ".join(f"AU{au}" for au in pair))
+        for pair in ((4, 43), (6, 12), (9, 10), (15, 17))
+    ]
     casts = [
         draw_person(rng, gender="male", age="middle-aged", complexion="olive-dark"),
         draw_person(rng, gender="female", age="elderly", complexion="pale-fair"),
         draw_person(rng, gender="male", age="young", complexion="pale-fair"),
     ]
     shown = ("neutral", "pain", "happiness", "disgust")
-    looks = [(p, MIXTURES[name], name) for p in casts for name in shown]
-    parts += [_heading("Simulated expressions", width), row(looks[:6]), row(looks[6:])]
-    parts.append(_heading("Simulated people: age by complexion by gender", width))
-    for complexion in COMPLEXIONS:
-        cast = [
-            (draw_person(rng, gender=g, age=a, complexion=complexion), g, a) for g in GENDERS for a in AGES
-        ]
-        parts.append(row([(p, {}, f"{g}, {a}, {complexion}") for p, g, a in cast]))
+    others = [
+        (draw_person(rng, gender=g, age=a, complexion=c), {}, f"{g}, {a}, {c}")
+        for c in COMPLEXIONS
+        for g in GENDERS
+        for a in AGES
+    ]
+    parts = []
+    for heading, people in (
+        ("Simulated person: action units at intensity 5", [(woman, {}, "neutral"), *singles, *pairs]),
+        ("Simulated expressions", [(p, MIXTURES[name], name) for p in casts for name in shown]),
+        ("Simulated people: age by complexion by gender", others),
+    ):
+        drawn = rows(people)
+        parts += [_heading(heading, drawn[0].shape[1]), *drawn]
     sheet = np.vstack(parts)
     with write_atomically(path) as temporary:
         cv2.imwrite(str(temporary), sheet[..., ::-1])

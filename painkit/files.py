@@ -27,6 +27,7 @@ __all__ = [
     "refusals_told",
     "umask",
     "write_atomically",
+    "write_text",
 ]
 
 #: No table, image or label of the data sets comes near.
@@ -139,6 +140,12 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield temporary
             temporary.chmod(0o666 & ~umask())
             temporary.replace(target)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in UTF-8, as `write_atomically` does."""
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 if sys.platform == "win32":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable, Iterable
 from html import escape
 from importlib.resources import files
@@ -16,9 +18,11 @@ from IPython.display import HTML
 import painkit.data
 from painkit.data.cohort import Cohort
 from painkit.errors import PainkitError, unknown
+from painkit.figures.style import SIMULATED
 from painkit.files import write_atomically
 
 __all__ = [
+    "came_out",
     "keeper",
     "load_cohort",
     "notebook_folder",
@@ -151,8 +155,17 @@ def paragraph(text: str) -> HTML:
     return HTML(f"<p>{escape(text)}</p>")  # type: ignore[no-untyped-call]
 
 
-def show(table: pd.DataFrame, columns: Iterable[str] | None = None, *, decimals: int = 3) -> HTML:
+def show(
+    table: pd.DataFrame,
+    columns: Iterable[str] | None = None,
+    *,
+    decimals: int = 3,
+    caption: str = "",
+    file: str = "table",
+) -> HTML:
     """Lay a table out for the page; whatever it holds is shown as text, headers too.
+
+    Below it a link saves the whole table as CSV, all columns and digits of it; nothing is fetched for that.
 
     Parameters
     ----------
@@ -162,19 +175,34 @@ def show(table: pd.DataFrame, columns: Iterable[str] | None = None, *, decimals:
         Which, in this order; default all.
     decimals : int
         Of numbers.
+    caption : str
+        What the table shows. A page names a table without one by the section it stands in.
+    file : str
+        Name of the CSV, without its ending.
     """
     chosen = table if columns is None else table[list(columns)]
     if chosen.empty:
         return HTML("<p>no rows</p>")  # type: ignore[no-untyped-call]
-    text = chosen.to_html(
-        index=not isinstance(table.index, pd.RangeIndex),
+    named = any(name is not None for name in chosen.index.names)
+    # In the last line of the header, not in a line of its own.
+    laid = chosen.reset_index(col_level=chosen.columns.nlevels - 1) if named else chosen
+    text = laid.to_html(
+        index=not named and not isinstance(table.index, pd.RangeIndex),
         float_format=lambda number: f"{number:.{decimals}f}",
         na_rep="",
         justify="left",
         escape=True,
         border=0,
     )
-    return HTML(text)  # type: ignore[no-untyped-call]
+    if caption:
+        text = text.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>", 1)
+    whole = base64.b64encode(_csv(table).encode()).decode()
+    link = f'<a download="{escape(file)}.csv" href="data:text/csv;base64,{whole}">Save as CSV</a>'
+    return HTML(f'<div class="kept-table">{text}{link}</div>')  # type: ignore[no-untyped-call]
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return str(table.to_csv(index=not isinstance(table.index, pd.RangeIndex)))
 
 
 def keeper(out: str | Path) -> Callable[..., HTML]:
@@ -188,15 +216,44 @@ def keeper(out: str | Path) -> Callable[..., HTML]:
     Returns
     -------
     callable
-        ``keep(table, name, columns=None, decimals=3)`` writes the whole table to ``out/name.csv`` and shows
-        it, or some of its columns; see `show`.
+        ``keep(table, name, columns=None, decimals=3, caption=None)`` writes the whole table to
+        ``out/name.csv`` and shows it, or some of its columns; see `show`. Without a caption its name is one.
     """
 
     def keep(
-        table: pd.DataFrame, name: str, columns: Iterable[str] | None = None, *, decimals: int = 3
+        table: pd.DataFrame,
+        name: str,
+        columns: Iterable[str] | None = None,
+        *,
+        decimals: int = 3,
+        caption: str | None = None,
     ) -> HTML:
         with write_atomically(Path(out) / f"{name}.csv") as path:
-            table.to_csv(path, index=not isinstance(table.index, pd.RangeIndex))
-        return show(table, columns, decimals=decimals)
+            path.write_text(_csv(table), encoding="utf-8", newline="")
+        told = name.replace("_", " ").capitalize() if caption is None else caption
+        return show(table, columns, decimals=decimals, caption=told, file=name)
 
     return keep
+
+
+def came_out(sentences: Iterable[str], out: str | Path, *, simulated: bool) -> HTML:
+    """Write what came out to ``out/what_came_out.json`` and show it; on a page it stands at the top.
+
+    Parameters
+    ----------
+    sentences : iterable of str
+        Made from the tables; empty ones are left out.
+    out : path
+        Folder of the tables.
+    simulated : bool
+        Whether the cohort is: the first line says so.
+    """
+    told = [sentence for sentence in sentences if sentence]
+    heading = f"What came out{'. ' + SIMULATED if simulated else ''}"
+    with write_atomically(Path(out) / "what_came_out.json") as path:
+        content = {"heading": heading, "sentences": told}
+        path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
+    return HTML(  # type: ignore[no-untyped-call]
+        f'<div class="what-came-out"><p>{escape(heading)}</p><ul>{items}</ul></div>'
+    )

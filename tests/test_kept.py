@@ -6,11 +6,11 @@ import errno
 import multiprocessing
 import os
 import signal
-import time
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from painkit.errors import PainkitError
 from painkit.kept import cached, kept, opened
@@ -43,30 +43,40 @@ def test_a_failed_make_leaves_nothing_under_the_key(tmp_path: Path, resumable: b
     assert found == seen
 
 
-def _slowly(folder: Path) -> None:
-    with (folder / "by.txt").open("a") as file:
-        file.write(f"{os.getpid()}\n")
-    time.sleep(0.3)
-
-
 def _killed(folder: Path) -> None:
     (folder / "half").touch()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _made_again(folder: Path) -> None:
+    raise AssertionError("made a second time")
+
+
+def _ask(parent: Path, asking: Event) -> None:
+    asking.set()
+    kept(parent, "key", _made_again)
+
+
 def test_two_processes_make_it_once_and_a_killed_one_frees_the_lock(tmp_path: Path) -> None:
-    fork = multiprocessing.get_context("spawn")
-    dead = fork.Process(target=kept, args=(tmp_path, "key", _killed))
+    spawn = multiprocessing.get_context("spawn")
+    dead = spawn.Process(target=kept, args=(tmp_path, "key", _killed))
     dead.start()
-    dead.join(60)
+    dead.join()
     assert dead.exitcode == -signal.SIGKILL
-    two = [fork.Process(target=kept, args=(tmp_path, "key", _slowly)) for _ in range(2)]
-    for one in two:
-        one.start()
-    for one in two:
-        one.join(60)
-    assert [one.exitcode for one in two] == [0, 0]
-    assert len((tmp_path / "key" / "by.txt").read_text().split()) == 1
+    asking = spawn.Event()
+    other = spawn.Process(target=_ask, args=(tmp_path, asking))
+
+    def make(folder: Path) -> None:
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / ".key.lock", timeout=0).acquire()
+        other.start()
+        while not asking.wait(0.1):
+            assert other.is_alive()
+        (folder / "by.txt").write_text("this one")
+
+    assert (kept(tmp_path, "key", make) / "by.txt").read_text() == "this one"
+    other.join()
+    assert other.exitcode == 0
     assert not (tmp_path / "key" / "half").exists()
 
 

@@ -31,7 +31,8 @@ if __name__ == "__main__":
         starter = threading.Thread(target=start)
         starter.start()
         starter.join()
-        time.sleep(0.5)
+        while os.path.exists(f"/proc/self/task/{starter.native_id}"):  # the system has not yet ended it
+            time.sleep(0.01)
         print(pool.submit(os.getpid).result(timeout=300))  # the worker did not end with the thread
     sys.stdout.flush()
     pool.submit(time.sleep, 600)

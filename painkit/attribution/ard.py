@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 from sklearn.base import clone
@@ -14,12 +14,12 @@ from painkit.models.sequences.deepfacelift import DeepFaceLIFT
 __all__ = ["relevance_table", "without_each_feature"]
 
 
-def relevance_table(models: Mapping[object, DeepFaceLIFT] | Sequence[DeepFaceLIFT]) -> pd.DataFrame:
+def relevance_table(models: Mapping[str, DeepFaceLIFT]) -> pd.DataFrame:
     """ARD relevance of the statistics in each fold's model (DeepFaceLIFT, Fig. 4B).
 
     Parameters
     ----------
-    models : mapping of fold to fitted DeepFaceLIFT, or a list (folds 0, 1, ...)
+    models : mapping of fold to fitted DeepFaceLIFT
 
     Returns
     -------
@@ -28,7 +28,6 @@ def relevance_table(models: Mapping[object, DeepFaceLIFT] | Sequence[DeepFaceLIF
         of the statistic), relevance (``-ln(lengthscale)``, higher is more relevant; the paper's text reads
         its figure the other way round), converged, fallback. NaN where the process fell back to a constant.
     """
-    folds = models.items() if isinstance(models, Mapping) else enumerate(models)
     rows = [
         {
             "fold": fold,
@@ -39,7 +38,7 @@ def relevance_table(models: Mapping[object, DeepFaceLIFT] | Sequence[DeepFaceLIF
             "converged": gp.converged_,
             "fallback": gp.fallback_,
         }
-        for fold, model in folds
+        for fold, model in models.items()
         for target, gp in zip(TARGETS, model.gps_, strict=False)
         for statistic, lengthscale, relevance in zip(
             model.statistic_names_, gp.lengthscales_, gp.relevance_, strict=True

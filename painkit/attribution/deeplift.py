@@ -58,21 +58,18 @@ class LandmarkContributions:
     @property
     def scores(self) -> NDArray[np.float32]:
         """Contribution of each landmark, x and y summed: (n_frames, 66)."""
-        scores: NDArray[np.float32] = self.vectors.sum(axis=2)
-        return scores
+        return np.asarray(self.vectors.sum(axis=2))
 
     @property
     def distances(self) -> NDArray[np.float32]:
         """Distance of each landmark from the origin, in z-scores: (n_frames, 66) (Fig. 3's box plots)."""
-        distances: NDArray[np.float32] = np.linalg.norm(self.inputs, axis=2)
-        return distances
+        return np.asarray(np.linalg.norm(self.inputs, axis=2))
 
     @property
     def completeness_error(self) -> NDArray[np.float64]:
         """Per frame, sum of contributions - (f(x) - f(reference)), in the target's unit."""
         total = self.vectors.sum(axis=(1, 2), dtype=np.float64) + self.personal.sum(axis=1, dtype=np.float64)
-        difference: NDArray[np.float64] = total - (self.estimates.astype(np.float64) - self.reference)
-        return difference
+        return np.asarray(total - (self.estimates.astype(np.float64) - self.reference))
 
 
 def deeplift(

@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from painkit.attribution.deeplift import LandmarkContributions, deeplift
 from painkit.attribution.landmark_scores import (
-    agreement_with_causes,
+    TOP,
     rank_correlations,
     subject_magnitudes,
     subject_maps,
+    top_share,
 )
 from painkit.data.cohort import Cohort
 from painkit.metrics.bootstrap import check_bootstrap, percentile_interval, resample_weights
 from painkit.models.sequences.deepfacelift import DeepFaceLIFT
 
 __all__ = ["LandmarkExplanation", "agreement_with_truth", "explain"]
+
+_ARRAYS = ("vectors", "personal", "inputs", "estimates", "reference")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +63,6 @@ class LandmarkExplanation:
         """Each subject's own map by target; see `painkit.attribution.landmark_scores.subject_maps`."""
         return {target: subject_maps(found) for target, found in self.contributions.items()}
 
-    def tracked_rows(self, subject: str, sequence: str) -> NDArray[np.intp]:
-        """Rows of ``cohort.frames`` of one sequence that have landmarks."""
-        frames = self.cohort.frames
-        here = (frames["subject"] == subject) & (frames["sequence"] == sequence) & frames["tracked"]
-        return np.flatnonzero(here.to_numpy())
-
 
 def explain(
     parts: Iterable[tuple[DeepFaceLIFT, NDArray[np.intp]]], cohort: Cohort, predictions: pd.DataFrame
@@ -83,7 +80,6 @@ def explain(
     """
     samples = cohort.sequence_samples()
     rows_of = cohort.frames.groupby(["subject", "sequence"], sort=False).indices
-    shape = cohort.landmarks.shape
     frames = cohort.frames[["subject", "sequence", "frame"]].reset_index(drop=True)
     contributions: dict[str, LandmarkContributions] = {}
     for model, tested in parts:
@@ -91,19 +87,13 @@ def explain(
         rows = np.concatenate([rows_of[sample.subject, sample.sequence] for sample in own])
         for target in model.labels:
             found = deeplift(model, own, target=target)
+            own_arrays = {name: getattr(found, name) for name in _ARRAYS}
             if target not in contributions:
-                nothing = (len(frames), found.personal.shape[1])
-                contributions[target] = LandmarkContributions(
-                    target=target,
-                    frames=frames,
-                    vectors=np.full(shape, np.nan, np.float32),
-                    personal=np.full(nothing, np.nan, np.float32),
-                    inputs=np.full(shape, np.nan, np.float32),
-                    estimates=np.full(len(frames), np.nan, np.float32),
-                    reference=np.full(len(frames), np.nan, np.float32),
-                )
-            for name in ("vectors", "personal", "inputs", "estimates", "reference"):
-                getattr(contributions[target], name)[rows] = getattr(found, name)
+                shapes = {name: (len(frames), *array.shape[1:]) for name, array in own_arrays.items()}
+                unknown = {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
+                contributions[target] = LandmarkContributions(target, frames, **unknown)
+            for name, array in own_arrays.items():
+                getattr(contributions[target], name)[rows] = array
     return LandmarkExplanation(cohort, contributions, predictions)
 
 
@@ -124,9 +114,9 @@ def agreement_with_truth(
     DataFrame
         target; cause (pain, decoys, and "pain minus decoys"); rho, the rank correlation over the 66 landmarks
         of the mean absolute contribution over frames with the mean displacement over subjects, in pixels,
-        that the cause makes; low, high (from resampled subjects, the same for both causes); top_k_share, k
-        and n_landmarks of `painkit.attribution.landmark_scores.CauseAgreement`; n_subjects. In the last row
-        rho and top_k_share are differences. Empty when the cohort is not simulated.
+        that the cause makes; low, high (from resampled subjects, the same for both causes); top_k_share (see
+        `painkit.attribution.landmark_scores.top_share`), k, n_landmarks; n_subjects. In the last row rho and
+        top_k_share are differences. Empty when the cohort is not simulated.
     """
     check_bootstrap(n_resamples, seed, level)
     columns = ["target", "cause", "rho", "low", "high", "top_k_share", "k", "n_landmarks", "n_subjects"]
@@ -145,15 +135,14 @@ def agreement_with_truth(
             for column in ("pain_px", "decoy_px"):
                 own = moved.pivot_table(index="subject", columns="landmark", values=column).loc[subjects]
                 true = weights @ own.to_numpy() / len(subjects)
-                agreement = agreement_with_causes(attributed[0], true[0])
                 rho.append(rank_correlations(attributed, true))
-                share.append(agreement.top_k_share)
+                share.append(top_share(attributed[0], true[0]))
             for cause, values, top in (
                 ("pain", rho[0], share[0]),
                 ("decoys", rho[1], share[1]),
                 ("pain minus decoys", rho[0] - rho[1], share[0] - share[1]),
             ):
                 low, high = percentile_interval(values[1:], level) if len(subjects) > 1 else (np.nan, np.nan)
-                size = (agreement.k, agreement.n_landmarks, len(subjects))
+                size = (TOP, attributed.shape[1], len(subjects))
                 rows.append((target, cause, values[0], low, high, top, *size))
     return pd.DataFrame(rows, columns=columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,18 @@ from painkit.attribution.deeplift import LandmarkContributions
 from painkit.errors import PainkitError
 
 __all__ = [
-    "CauseAgreement",
-    "agreement_with_causes",
+    "TOP",
     "completeness_errors",
     "landmark_table",
     "landmark_tables",
     "rank_correlations",
     "subject_magnitudes",
     "subject_maps",
+    "top_share",
 ]
+
+TOP: Final = 10
+"""Landmarks of `top_share`."""
 
 
 def landmark_table(contributions: LandmarkContributions) -> pd.DataFrame:
@@ -96,54 +99,21 @@ def subject_maps(contributions: LandmarkContributions, *, signed: bool = False) 
     return means.div(totals.mask(totals == 0), axis=0) * 100
 
 
-class CauseAgreement(NamedTuple):
-    """Rank correlation of an attribution with the true causes.
-
-    Attributes
-    ----------
-    rho : float
-        Spearman's correlation over the 66 landmarks; NaN when either side is constant. It has no p-value:
-        landmarks move together, so 66 of them are far fewer independent ones.
-    top_k_share : float
-        Of the k landmarks with the highest attribution, the share among the k that are displaced most.
-    k, n_landmarks : int
-    """
-
-    rho: float
-    top_k_share: float
-    k: int
-    n_landmarks: int
-
-
-def agreement_with_causes(magnitude: ArrayLike, displacement: ArrayLike, *, k: int = 10) -> CauseAgreement:
-    """Do the landmarks that matter to the model move in truth?
-
-    Parameters
-    ----------
-    magnitude : (66,) array
-        Mean absolute contribution per landmark, say ``landmark_table(c)["magnitude"]``.
-    displacement : (66,) array, or (66, 2) or (66, 3) vectors
-        True displacement of each landmark by the causes of the label.
-    k : int
-        For `top_k_share`.
-    """
-    attributed, true = np.asarray(magnitude, dtype=np.float64), np.asarray(displacement, dtype=np.float64)
-    if true.ndim == 2:
-        true = np.linalg.norm(true, axis=1)
-    if attributed.shape != true.shape or attributed.ndim != 1:
-        raise PainkitError(f"attribution of shape {attributed.shape}, displacement {true.shape}")
-    rho = float(rank_correlations(attributed, true))
-    top = _top(attributed, k) & _top(true, k)
-    return CauseAgreement(rho, len(top) / k, k, len(true))
+def top_share(magnitude: ArrayLike, displacement: ArrayLike, k: int = TOP) -> float:
+    """Of the k landmarks with the highest attribution, the share among the k that are displaced most."""
+    first, second = (np.argsort(-np.asarray(one), kind="stable")[:k] for one in (magnitude, displacement))
+    return len(np.intersect1d(first, second)) / k
 
 
 def rank_correlations(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """Spearman's correlation over the last axis of two arrays (..., n); NaN where either is constant."""
+    """Spearman's correlation over the last axis of two arrays (..., n); NaN where either is constant.
+
+    It has no p-value: landmarks, and pixels, move together, so 66 of them are far fewer independent ones.
+    """
     ranks = [rankdata(np.asarray(values, dtype=np.float64), axis=-1) for values in (a, b)]
     x, y = (values - values.mean(axis=-1, keepdims=True) for values in ranks)
     squares = (x**2).sum(axis=-1) * (y**2).sum(axis=-1)
-    correlations: NDArray[np.float64] = (x * y).sum(axis=-1) / np.sqrt(np.where(squares > 0, squares, np.nan))
-    return correlations
+    return np.asarray((x * y).sum(axis=-1) / np.sqrt(np.where(squares > 0, squares, np.nan)))
 
 
 def subject_magnitudes(contributions: LandmarkContributions) -> tuple[pd.DataFrame, pd.Series[int]]:
@@ -159,7 +129,3 @@ def subject_magnitudes(contributions: LandmarkContributions) -> tuple[pd.DataFra
     scores = pd.DataFrame(np.abs(contributions.scores.astype(np.float64)))
     groups = scores.groupby(contributions.frames["subject"].to_numpy())
     return groups.mean(), groups[0].count()
-
-
-def _top(values: NDArray[np.float64], k: int) -> set[int]:
-    return set(np.argsort(-values, kind="stable")[:k].tolist())

@@ -1,4 +1,4 @@
-"""The painkit command: run, simulate, data, score."""
+"""The painkit command: run, report, simulate, data, score."""
 
 from __future__ import annotations
 

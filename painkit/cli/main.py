@@ -1,6 +1,7 @@
 """Commands and how their errors reach a terminal.
 
-Exit status: 0 done (or usable), 1 the input is not as it should be, 2 wrong usage.
+Exit status: 0 done (or usable, or no leak), 1 the input is not as it should be (or leaks), 2 wrong usage (of
+`audit`: or no table of folds).
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ app.add_typer(data_app, name="data")
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """Print a PainkitError as one message and leave with status 1."""
+def told_plainly(status: int = 1) -> Iterator[None]:
+    """Print a PainkitError as one message and leave with this status."""
     try:
         yield
     except PainkitError as error:
         Console(stderr=True).print(
             f"[bold red]error[/] {escape(str(error))}", soft_wrap=True, highlight=False
         )
-        raise typer.Exit(1) from error
+        raise typer.Exit(status) from error
 
 
 def _version(asked: bool) -> None:
@@ -158,6 +159,30 @@ def score(
         report.print(Console())
 
 
+@app.command()
+def audit(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV table with columns subject, sequence, frame, fold, one row a sample (and set: train, "
+            "validation, test; and source_frame of augmented copies, if there are)."
+        ),
+    ],
+    near: Annotated[int, typer.Option(min=1, help="Frames of a sequence so close are near copies.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell what a table of folds leaks, before any model; exit 0 no leak, 1 a leak, 2 no such table."""
+    from painkit.evaluation.fold_audit import audit_folds
+
+    with told_plainly(2):
+        report = audit_folds(file, near=near)
+    if as_json:
+        typer.echo(report.to_json())
+    else:
+        report.print(Console())
+    raise typer.Exit(1 if report.leaky else 0)
+
+
 @app.command(cls=NotebookCommand)
 def run(
     notebook: Annotated[str, typer.Argument(help="Name as in notebooks/ (01_deepfacelift) or a path.")],
@@ -184,3 +209,17 @@ def run(
     typer.echo(f"report: {page}\nnotebook: {page.with_suffix('.ipynb')}")
     for table in sorted(page.parent.glob("*.csv")):
         typer.echo(f"table: {table}")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder that `painkit run` has written to.")] = Path(
+        "reports"
+    ),
+) -> None:
+    """Write one page over all notebooks that were run: what came out, what it cost, links."""
+    from painkit.cli.report import write_index
+
+    with told_plainly():
+        index = write_index(folder)
+    typer.echo(f"index: {index}")

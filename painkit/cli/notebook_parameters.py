@@ -51,10 +51,13 @@ class Parameter:
         As it is written.
     kind : type or None
         As annotated (``root: str = None``), else that of the default; None where neither tells.
+    meaning : str
+        The comment behind it.
     """
 
     default: str
     kind: type | None
+    meaning: str = ""
 
     @property
     def expected(self) -> str:
@@ -91,7 +94,7 @@ def declared_parameters(notebook: Path) -> dict[str, Parameter]:
         raise PainkitError(
             f"cannot be read: {reason}", where=notebook, expected="a Python notebook"
         ) from error
-    return {name: Parameter(one["default"], _kind(one)) for name, one in told.items()}
+    return {name: Parameter(one["default"], _kind(one), one["help"]) for name, one in told.items()}
 
 
 def _kind(told: Mapping[str, str]) -> type | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from painkit.cli.notebook_parameters import check_parameters, declared_parameters
 from painkit.errors import PainkitError, unknown
-from painkit.files import write_atomically
+from painkit.files import write_text
 from painkit.notebook import notebook_folder, profiles
 from painkit.simulation.profiles import PROFILES
 
@@ -129,7 +129,6 @@ def _write_notebooks_whole(anchor: str) -> None:
 
     class WholeFiles(LocalHandler):  # type: ignore[misc]
         def write(self, buf: str, path: str) -> None:
-            with write_atomically(path) as temporary:
-                temporary.write_text(buf, encoding="utf-8")
+            write_text(path, buf)
 
     papermill_io.register(anchor, WholeFiles())  # every absolute path begins so

@@ -2,83 +2,28 @@
 
 from __future__ import annotations
 
-import re
+import json
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import nbformat
 import plotly.io
-from jinja2 import DictLoader
+from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup
 from nbconvert import HTMLExporter
-from nbconvert.preprocessors import Preprocessor
 from plotly.offline import get_plotlyjs
+from pygments.formatters import HtmlFormatter
 
+import painkit
+from painkit.cli.page_facts import facts, parameter_table
+from painkit.cli.page_figures import PlotlyOutputs
+from painkit.cli.page_layout import lay_out
 from painkit.files import write_atomically
 
-__all__ = ["write_page"]
+__all__ = ["render", "write_page"]
 
-_PLOTLY = "application/vnd.plotly.v1+json"
-# A state of a progress bar, with or without a known end; its line ends where the terminal did. Or a step up.
-_BAR = re.compile(r"[^\r\n]*(?:\d+%\||\d+\w* \[\d+:\d\d, )[^\r\n]*|\x1b\[A")
-_WIDGET = "application/vnd.jupyter.widget-view+json"
-
-# nbconvert's page fetches require.js, MathJax, mermaid and the widget manager from the network: left out. The
-# policy holds the browser to it, whatever a notebook shows: nothing is fetched and nothing is sent.
-_TEMPLATE = """\
-{%- extends 'lab/index.html.j2' -%}
-{%- block html_head_js -%}
-<meta http-equiv="Content-Security-Policy" content="default-src 'none';
- script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:;
- form-action 'none'; base-uri 'none'">
-{%- if resources.plotly -%}<script>{{ resources.plotly }}</script>{%- endif -%}
-{%- endblock -%}
-{%- block jupyter_widgets -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-"""
-
-
-class _StaticOutputs(Preprocessor):
-    """Turn plotly outputs into HTML, drop progress bars, and say where a widget stands in the notebook."""
-
-    def preprocess_cell(
-        self, cell: nbformat.NotebookNode, resources: dict[str, Any], index: int
-    ) -> tuple[nbformat.NotebookNode, dict[str, Any]]:
-        kept: list[nbformat.NotebookNode] = []
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if output.get("name") == "stderr":
-                # Bar by bar, for what is written between two of them starts a line in the notebook alone.
-                output.text = _BAR.sub("", "".join(output.text))
-                if kept and kept[-1].get("name") == "stderr":
-                    kept[-1].text += output.text
-                    continue
-            elif _BAR.search("".join(data.get("text/plain", ""))):
-                continue
-            if _PLOTLY in data:
-                resources["plotly"] = get_plotlyjs()
-                figure = data.pop(_PLOTLY)
-                data["text/html"] = plotly.io.to_html(
-                    {part: figure[part] for part in ("data", "layout", "frames") if part in figure},
-                    include_plotlyjs=False,
-                    full_html=False,
-                    auto_play=False,
-                    validate=False,
-                    config={"responsive": True, "displaylogo": False, "showSendToCloud": False},
-                )
-            elif _WIDGET in data:
-                data.clear()
-                data["text/html"] = (
-                    "<p><em>An interactive view stands here; open the notebook to use it.</em></p>"
-                )
-            kept.append(output)
-        if "outputs" in cell:
-            for output in kept:
-                if output.get("name") == "stderr":
-                    lines = re.split(r"[\r\n]+", output.text)
-                    output.text = "".join(f"{line}\n" for line in lines if line.strip())
-            cell.outputs = [output for output in kept if output.get("text") != ""]
-        return cell, resources
+_FOLDER: Final = files("painkit.cli") / "page_template"
 
 
 def write_page(notebook: Path) -> Path:
@@ -86,17 +31,58 @@ def write_page(notebook: Path) -> Path:
 
     The page embeds plotly's script once and refers to nothing outside itself.
     """
-    # A child of lab's index under a name of its own; the loader keeps nbconvert's templates reachable.
-    exporter = HTMLExporter(
-        extra_loaders=[DictLoader({"painkit.html.j2": _TEMPLATE})], template_file="painkit.html.j2"
-    )
+    content = nbformat.read(notebook, as_version=4)
+    if "painkit" not in content.metadata:  # which version executed it, for pages made later
+        content.metadata["painkit"] = {"version": painkit.__version__}
+        with write_atomically(notebook) as temporary:
+            nbformat.write(content, temporary)
+    told, parameters = facts(content, notebook), parameter_table(content, notebook)
+    exporter = HTMLExporter(template_name="basic")
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     exporter.embed_images = True
-    exporter.register_preprocessor(_StaticOutputs, enabled=True)
-    content = nbformat.read(notebook, as_version=4)
+    figures = PlotlyOutputs(notebook.name)
+    exporter.register_preprocessor(figures, enabled=True)
     about = {"name": notebook.stem, "path": str(notebook.parent)}
     body, _ = exporter.from_notebook_node(content, resources={"metadata": about})
-    page = notebook.with_suffix(".html")
-    with write_atomically(page) as temporary:
-        temporary.write_text(body, encoding="utf-8")
-    return page
+    page = lay_out(body, figures.specs, name=notebook.stem)
+    text = render(
+        "page.html.j2",
+        page=page,
+        facts=told,
+        parameters=parameters,
+        plotly=Markup(get_plotlyjs()) if figures.specs else "",
+        figures=_as_script([one.spec for one in figures.specs]),
+        templates=_as_script({look: _template(look) for look in ("plotly_white", "plotly_dark")}),
+    )
+    written = notebook.with_suffix(".html")
+    with write_atomically(written) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return written
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill one of the page templates; text is escaped, the style sheet and the script are put in."""
+    environment = Environment(
+        loader=PackageLoader("painkit.cli", "page_template"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("default", "monokai"))
+    code = f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}"
+    style = _FOLDER.joinpath("page.css").read_text(encoding="utf-8")
+    script = _FOLDER.joinpath("page.js").read_text(encoding="utf-8")
+    return environment.get_template(template).render(
+        style=Markup(f"{code}\n{style}"), script=Markup(script), **values
+    )
+
+
+def _as_script(value: Any) -> Markup:
+    """JSON that can stand in a script element: no text in it can end the element."""
+    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def _template(name: str) -> dict[str, Any]:
+    """A template of plotly's whose paper lets the page through."""
+    layout = plotly.io.templates[name].to_plotly_json()["layout"]
+    return {"layout": {**layout, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}}

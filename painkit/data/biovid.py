@@ -12,13 +12,7 @@ import pandas as pd
 
 from painkit.data.cohort import Cohort, content_digest
 from painkit.data.csv_table import read_csv, refuse
-from painkit.data.tables import (
-    Finding,
-    findings_table,
-    frames_table,
-    subjects_table,
-    unreadable,
-)
+from painkit.data.tables import Finding, findings_table, frames_table, subjects_table, unreadable
 from painkit.data.tree import existing_folder, undoubled
 from painkit.data.video import announced_frames
 from painkit.errors import PainkitError
@@ -157,9 +151,7 @@ def _length(path: Path) -> int | PainkitError | None:
 def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
     base = undoubled(folder, "starting_point")
     path = table if table is not None else (base or folder / "starting_point") / "samples.csv"
-    index = read_csv(path, required=_COLUMNS, sep="\t")
-    if not len(index):
-        raise PainkitError("lists no video", where=path, line=2, expected="a row for each video")
+    index = _listed(path, _COLUMNS, "\t")
     matches = [SAMPLE_NAME.fullmatch(str(name)) for name in index["sample_name"]]
     names = index["sample_name"]
     refuse(names, [match is None for match in matches], path, "a name such as 071309_w_21-PA4-024")
@@ -182,38 +174,31 @@ def _part_a(folder: Path, table: Path | None) -> pd.DataFrame:
             )
     video = undoubled(folder, "video") or folder / "video"
     inside = video.relative_to(folder).as_posix()
-    sequences = pd.DataFrame(
-        {
-            "subject": index["subject_name"],
-            "sequence": index["sample_name"],
-            "n_frames": pd.NA,
-            **dict.fromkeys(SEQUENCE_LABELS, np.nan),
-            "class": index["class_name"],
-            "class_id": [STIMULI.index(label) for label in index["class_name"]],
-            "video": inside + "/" + index["subject_name"] + "/" + index["sample_name"] + ".mp4",
-        }
-    )
-    return sequences.sort_values(["subject", "sequence"], ignore_index=True)
+    classes = {"class": index["class_name"], "class_id": index["class_name"].map(STIMULI.index)}
+    paths = inside + "/" + index["subject_name"] + "/" + index["sample_name"] + ".mp4"
+    return _sequences(index["subject_name"], index["sample_name"], **classes, video=paths)
 
 
 def _part_d(path: Path) -> pd.DataFrame:
-    index = read_csv(path, required=("subject", "class", "path"))
-    if not len(index):
-        raise PainkitError("lists no video", where=path, line=2, expected="a row for each video")
+    index = _listed(path, ("subject", "class", "path"))
     for column in ("subject", "class", "path"):
         refuse(index[column], index[column].isna(), path, "a value")
     refuse(index["path"], index["path"].duplicated(), path, "one that is not listed before")
-    sequences = pd.DataFrame(
-        {
-            "subject": index["subject"],
-            "sequence": index["path"].str.replace(r"\.[^./\\]*$", "", regex=True),
-            "n_frames": pd.NA,
-            **dict.fromkeys(SEQUENCE_LABELS, np.nan),
-            "class": index["class"],
-            "video": index["path"],
-        }
-    )
-    return sequences.sort_values(["subject", "sequence"], ignore_index=True)
+    names = index["path"].str.replace(r"\.[^./\\]*$", "", regex=True)
+    return _sequences(index["subject"], names, **{"class": index["class"]}, video=index["path"])
+
+
+def _listed(path: Path, columns: tuple[str, ...], sep: str = ",") -> pd.DataFrame:
+    index = read_csv(path, required=columns, sep=sep)
+    if not len(index):
+        raise PainkitError("lists no video", where=path, line=2, expected="a row for each video")
+    return index
+
+
+def _sequences(subject: pd.Series, sequence: pd.Series, **told: pd.Series) -> pd.DataFrame:
+    labels = dict.fromkeys(SEQUENCE_LABELS, np.nan)
+    table = pd.DataFrame({"subject": subject, "sequence": sequence, "n_frames": pd.NA, **labels, **told})
+    return table.sort_values(["subject", "sequence"], ignore_index=True)
 
 
 def _subjects(names: pd.Series) -> pd.DataFrame:

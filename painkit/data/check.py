@@ -78,15 +78,11 @@ def check(name: str, root: str | os.PathLike[str], *, progress: bool = True, job
             # Part of a data set can be learned from; that there is nothing at all, the check has raised.
             message = f"{found:,} {what}, the manifest has {number:,}"
             findings.append(("counts", None, None, None, None, message))
-    columns = {
-        "what": list(dict.fromkeys([*expected, *counts])),
-    }
+    every = list(dict.fromkeys([*expected, *counts]))
+    numbers = {"expected": expected, "found": counts}
     table = pd.DataFrame(
-        {
-            **columns,
-            "expected": pd.array([expected.get(what) for what in columns["what"]], dtype="Int64"),
-            "found": pd.array([counts.get(what) for what in columns["what"]], dtype="Int64"),
-        }
+        {"what": every}
+        | {name: pd.array([of.get(what) for what in every], dtype="Int64") for name, of in numbers.items()}
     )
     return CheckReport(name, str(root), table, _with_severity(fatal, findings), notes)
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import RenderableType
 from rich.markup import escape as plain
 from rich.table import Table
+
+from painkit.printed import Printed
 
 __all__ = ["CheckReport"]
 
 
 @dataclass(frozen=True, eq=False)
-class CheckReport:
+class CheckReport(Printed):
     """What a check found; prints itself with rich.
 
     Attributes
@@ -64,21 +65,6 @@ class CheckReport:
             },
             indent=1,
         )
-
-    def __str__(self) -> str:
-        out = io.StringIO()
-        Console(file=out, width=118, color_system=None, legacy_windows=False).print(self)
-        return out.getvalue()
-
-    def print(self, console: Console) -> None:
-        """Print to a terminal in its width, and to a pipe or a file in the width the tables need."""
-        if console.is_terminal:
-            console.print(self)
-        else:
-            console.file.write(str(self))
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from self._renderables()
 
     def _renderables(self) -> Iterator[RenderableType]:
         verdict = "[bold green]usable[/]" if self.usable else "[bold red]NOT usable[/]"

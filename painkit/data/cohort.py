@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -254,7 +255,7 @@ def _names(table: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(table[["subject", "sequence"]])
 
 
-def content_digest(*parts: str | pd.DataFrame | NDArray[np.float32]) -> str:
+def content_digest(*parts: str | pd.DataFrame | NDArray[Any]) -> str:
     """Digest of texts, tables and arrays (values only), 32 hexadecimal digits."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:

@@ -24,7 +24,7 @@ from painkit.data.crop_store import NO_FACE, NOT_REQUESTED, STORED, UNREADABLE, 
 from painkit.data.video import VideoFrames
 from painkit.errors import PainkitError
 from painkit.faces.crops import FaceCrop
-from painkit.files import write_atomically
+from painkit.files import write_atomically, write_text
 from painkit.kept import kept
 from painkit.progress import tqdm
 
@@ -115,8 +115,7 @@ def build_crop_store(
             "content": content,
             "counts": np.bincount(np.load(place / "status.npy"), minlength=4).tolist(),
         }
-        with write_atomically(place / "store.json") as path:
-            path.write_text(json.dumps(description, indent=1), encoding="utf-8")
+        write_text(place / "store.json", json.dumps(description, indent=1))
 
     # Whoever reads crops compares each with its digest: to read them all here would take seconds.
     return CropStore(kept(folder, key, make, resumable=True, apart=["crops.npy"]))

@@ -83,14 +83,9 @@ class CropStore:
         return self._content.description
 
     @property
-    def key(self) -> str:
-        """Digest of everything the crops depend on."""
-        return str(self.description["key"])
-
-    @property
     def fingerprint(self) -> str:
-        """The key, under the name by which runs digest what they depend on."""
-        return self.key
+        """The key: digest of everything the crops depend on."""
+        return str(self.description["key"])
 
     @property
     def crop_shape(self) -> tuple[int, ...]:
@@ -105,18 +100,7 @@ class CropStore:
     @property
     def usable(self) -> NDArray[np.bool_]:
         """(n,) mask of the frames that have a crop."""
-        mask: NDArray[np.bool_] = self.status == STORED
-        return mask
-
-    def counts(self) -> dict[str, int]:
-        """How many frames are stored, have no face, are unreadable, were not requested."""
-        names = {
-            "stored": STORED,
-            "no_face": NO_FACE,
-            "unreadable": UNREADABLE,
-            "not_requested": NOT_REQUESTED,
-        }
-        return {name: int((self.status == code).sum()) for name, code in names.items()}
+        return np.asarray(self.status == STORED)
 
     def batch(self, rows: ArrayLike | slice) -> NDArray[np.uint8]:
         """Copy crops (b, height, width, 3), RGB, into memory.
@@ -175,7 +159,7 @@ class CropStore:
 
     def __repr__(self) -> str:
         # Enters the keys of runs: what the crops are, not where they lie.
-        return f"CropStore({self.key})"
+        return f"CropStore({self.fingerprint})"
 
 
 @lru_cache(maxsize=16)

@@ -90,8 +90,7 @@ def flags(table: pd.DataFrame, column: str, path: Path) -> NDArray[np.bool_]:
     cells = table[column].str.casefold().replace({"true": "1", "false": "0"}).rename(column)
     values = numbers(cells.to_frame(), column, path)
     refuse(table[column], ~np.isin(values, (0, 1)) & ~np.isnan(values), path, "0 or 1")
-    true: NDArray[np.bool_] = values == 1
-    return true
+    return np.asarray(values == 1)
 
 
 def points_66(

@@ -35,22 +35,16 @@ class FeatureRows:
     units: dict[int, NDArray[np.float64]]
     points: NDArray[np.float32] | None  # (n, 66, 2)
     tracked: NDArray[np.bool_]
-    masked: list[tuple[int, str]]
+    masked: list[tuple[int, str]] = field(default_factory=list)
 
 
-@dataclass
-class Recording:
+@dataclass(kw_only=True)
+class Recording(FeatureRows):
     """One sequence, sorted by frame."""
 
     subject: str
     sequence: str
     path: Path
-    frames: NDArray[np.int64]
-    pspi: NDArray[np.float64]
-    units: dict[int, NDArray[np.float64]]
-    points: NDArray[np.float32]
-    tracked: NDArray[np.bool_]
-    has_landmarks: bool
 
 
 @dataclass
@@ -74,21 +68,14 @@ class Reading:
             self.findings.append(("unended", None, None, None, str(path), message))
         self.notes |= parts.notes
         for part in parts.parts:
-            shape = (len(part.rows), N_LANDMARKS, 2)
-            points = np.full(shape, np.nan, np.float32) if rows.points is None else rows.points[part.rows]
-            self.recordings.append(
-                Recording(
-                    subject=part.subject,
-                    sequence=part.sequence,
-                    path=path,
-                    frames=part.frames,
-                    pspi=rows.pspi[part.rows],
-                    units={unit: values[part.rows] for unit, values in rows.units.items()},
-                    points=points,
-                    tracked=rows.tracked[part.rows] & ~np.isnan(points).any(axis=(1, 2)),
-                    has_landmarks=rows.points is not None,
-                )
-            )
+            points, tracked = None, np.zeros(len(part.rows), bool)
+            if rows.points is not None:
+                points = rows.points[part.rows]
+                tracked = rows.tracked[part.rows] & ~np.isnan(points).any(axis=(1, 2))
+                points[~tracked] = np.nan
+            units = {unit: values[part.rows] for unit, values in rows.units.items()}
+            own = (part.frames, rows.pspi[part.rows], units, points, tracked)
+            self.recordings.append(Recording(*own, subject=part.subject, sequence=part.sequence, path=path))
 
     @contextmanager
     def file(self, path: Path) -> Iterator[None]:
@@ -177,9 +164,8 @@ def recordings_to_cohort(name: str, root: Path, reading: Reading, notes: Iterabl
                 expected=f"another name than in {seen[key]}",
             )
         seen[key] = part.path
-        part.points[~part.tracked] = np.nan
         failed = int((~part.tracked).sum())
-        if not part.has_landmarks:
+        if part.points is None:
             message = "the file has no landmarks, only action units: no frame counts as tracked"
             findings.append(("missing", *key, None, str(part.path), message))
         elif failed:
@@ -187,7 +173,8 @@ def recordings_to_cohort(name: str, root: Path, reading: Reading, notes: Iterabl
             findings.append(("not_tracked", *key, None, str(part.path), message))
     frames = frames_table(parts, np.nan)
     frames["tracked"] = np.concatenate([part.tracked for part in parts])
-    landmarks = np.concatenate([part.points for part in parts])
+    none = np.full((len(frames), N_LANDMARKS, 2), np.nan, np.float32)
+    landmarks = np.concatenate([none[: len(p.frames)] if p.points is None else p.points for p in parts])
     subjects = subjects_table(part.subject for part in parts)
     notes = [*notes, *sorted(reading.notes)]
     nested = subjects["subject"][subjects["subject"].str.contains("/")].tolist()

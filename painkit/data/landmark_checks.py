@@ -18,14 +18,12 @@ _TORN = 8
 
 def far_points(points: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Which points lie outside any image: (n, k, 2) to (n, k)."""
-    far: NDArray[np.bool_] = ~(np.abs(points) < LIMIT_PIXELS).all(axis=2)
-    return far
+    return np.asarray(~(np.abs(points) < LIMIT_PIXELS).all(axis=2))
 
 
 def small_faces(points: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Which faces have chin and nose root (points 8 and 27) on one spot, as if not in pixels: (n,)."""
-    small: NDArray[np.bool_] = np.abs(points[:, 8] - points[:, 27]).max(axis=1) < FACE_PIXELS
-    return small
+    return np.asarray(np.abs(points[:, 8] - points[:, 27]).max(axis=1) < FACE_PIXELS)
 
 
 def torn_faces(points: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -36,5 +34,4 @@ def torn_faces(points: NDArray[np.floating]) -> NDArray[np.bool_]:
     )
     from_centre = plane - plane.mean(axis=1, keepdims=True)
     squares = np.square(from_centre.real) + np.square(from_centre.imag)
-    torn: NDArray[np.bool_] = squares.max(axis=1) > _TORN * squares.mean(axis=1)
-    return torn
+    return np.asarray(squares.max(axis=1) > _TORN * squares.mean(axis=1))

@@ -48,16 +48,9 @@ def read_subjects(path: Path, ids: Iterable[str]) -> tuple[pd.DataFrame, list[Fi
         cells = given[column]
         refuse(cells, cells.notna() & ~cells.isin(accepted), path, ", ".join(accepted))
     known = table["subject"].tolist()
-    findings: list[Finding] = [
-        (
-            "unexpected",
-            None,
-            None,
-            None,
-            str(path),
-            f"line {line}: this copy has no subject {subject!r}, but such as {known[0]!r}",
-        )
-        for line, subject in enumerate(given["subject"], start=2)
-        if subject not in known
-    ]
+    findings: list[Finding] = []
+    for line, subject in enumerate(given["subject"], start=2):
+        if subject not in known:
+            message = f"line {line}: this copy has no subject {subject!r}, but such as {known[0]!r}"
+            findings.append(("unexpected", None, None, None, str(path), message))
     return table[["subject"]].merge(given[list(table)], on="subject", how="left"), findings

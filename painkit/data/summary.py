@@ -45,7 +45,8 @@ class CohortSummary:
         )
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return (
-            f"<div><p><strong>{escape(self.title)}</strong></p><table>{rows}</table>"
+            f"<div><p><strong>{escape(self.title)}</strong></p>"
+            f"<table><caption>What the cohort holds</caption>{rows}</table>"
             f"{f'<ul>{notes}</ul>' if notes else ''}</div>"
         )
 

@@ -125,8 +125,7 @@ class Video:
         self._next = 0
 
     def _number(self, pts: NDArray[np.int64]) -> NDArray[np.int64]:
-        number: NDArray[np.int64] = np.rint((pts - self._first) / self._step).astype(np.int64)
-        return number
+        return np.asarray(np.rint((pts - self._first) / self._step).astype(np.int64))
 
     def __len__(self) -> int:
         """Count frames, missing ones included."""

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from painkit.data.cohort import Cohort
+from painkit.evaluation.conclusions import interval_text
 from painkit.evaluation.protocols import Protocol
 from painkit.evaluation.samples import samples
 from painkit.evaluation.study import Study
 from painkit.metrics import evaluate, trivial_rows
 from painkit.metrics.views import Average
 
-__all__ = ["score_constants"]
+__all__ = ["constant_sentences", "score_constants"]
 
 # Target, the column that holds it, and how the papers average it.
 _SCORED: Final[tuple[tuple[str, str, Average], ...]] = (
@@ -45,6 +46,23 @@ def score_constants(study: Study) -> pd.DataFrame:
             scores.append(found.assign(row=f"{target}: {name}"))
     columns = ["row", "metric", "value", "low", "high", "average", "n", "undefined", "scale"]
     return pd.concat(scores, ignore_index=True) if scores else pd.DataFrame(columns=columns)
+
+
+def constant_sentences(scores: pd.DataFrame) -> list[str]:
+    """Say of each label which constant has the lowest error, from `score_constants`."""
+    told = []
+    for target, part in scores.groupby(scores["row"].str.split(": ").str[0], sort=False):
+        records = [{**row, "name": str(row["row"]).split(": ")[1]} for row in part.to_dict("records")]
+        errors = [row for row in records if row["metric"] == "MAE"]
+        best = min(errors, key=lambda row: float(row["value"]))
+        name = best["name"]
+        said = f"Of {best['scale']}, {name} has the lowest MAE of the constants: {interval_text(best)}"
+        if name != "all zeros":
+            said += f"; all zeros have {interval_text(errors[0])}"
+        for weighted in (row for row in records if row["metric"] == "wMAE" and row["name"] == name):
+            said += f". Its wMAE, where every level counts the same, is {interval_text(weighted)}"
+        told.append(f"{said}. A model of {target} that does not beat it has learned nothing from faces.")
+    return told
 
 
 def _labels(cohort: Cohort, target: str, protocol: Protocol) -> pd.DataFrame:

@@ -19,11 +19,12 @@ import pandas as pd
 from sklearn.base import clone
 
 import painkit
+from painkit.data.cohort import content_digest
 from painkit.errors import PainkitError
 from painkit.evaluation.samples import Samples
 from painkit.models.code import code_digest
 
-__all__ = ["data_digest", "describe", "digest", "machine", "precision_of", "seeded", "settled", "versions"]
+__all__ = ["data_digest", "describe", "digest", "machine", "seeded", "settled", "versions"]
 
 # Parameters that say how a fit is done or shown, not what comes out; `memory` is a cache, as in scikit-learn.
 _NO_EFFECT = frozenset({"memory", "n_jobs", "progress", "verbose"})
@@ -102,18 +103,13 @@ def settled(estimator: Any) -> Any:
     PainkitError
         See `painkit.models.training.acceleration.choose_device`.
     """
-    given, settings = estimator.get_params(deep=True), {}
-    for name in given:
-        if (name == "device" or name.endswith("__device")) and given[name] == "auto":
-            from painkit.models.training.acceleration import choose_device  # imports torch: seconds
+    given = estimator.get_params(deep=True).items()
+    auto = [name for name, value in given if name.split("__")[-1] == "device" and value == "auto"]
+    if not auto:
+        return estimator
+    from painkit.models.training.acceleration import choose_device  # imports torch: seconds
 
-            settings[name] = str(choose_device("auto"))
-    return clone(estimator).set_params(**settings) if settings else estimator
-
-
-def precision_of(estimator: Any) -> str:
-    """Number format of an estimator's networks: its `precision`, float32 where it has none."""
-    return str(estimator.get_params(deep=False).get("precision", "float32"))
+    return clone(estimator).set_params(**dict.fromkeys(auto, str(choose_device("auto"))))
 
 
 def _name(thing: Any, where: str) -> str:
@@ -130,14 +126,7 @@ def _name(thing: Any, where: str) -> str:
 
 def _source(thing: Any) -> dict[str, str]:
     """Digest the code of things of the user's own; libraries and painkit are told apart by their versions."""
-    if thing.__module__.split(".")[0] in {
-        "painkit",
-        "sklearn",
-        "torch",
-        "gpytorch",
-        "numpy",
-        "builtins",
-    }:
+    if thing.__module__.split(".")[0] in ("painkit", "sklearn", "torch", "gpytorch", "numpy", "builtins"):
         return {}
     try:
         return {"source": hashlib.sha256(inspect.getsource(thing).encode()).hexdigest()[:16]}
@@ -154,17 +143,12 @@ def _table_digest(table: pd.DataFrame | pd.Series[Any]) -> str:
 
 def data_digest(found: Samples, fingerprint: str) -> str:
     """Digest the samples themselves, their labels, and the fingerprint of the files they came from."""
-    content = hashlib.sha256(fingerprint.encode())
-    content.update(_table_digest(found.table).encode())
-    content.update(np.ascontiguousarray(found.y).tobytes())
     if isinstance(found.X, pd.DataFrame):
         # Image paths are not content: the same archive elsewhere is the same data.
-        content.update(_table_digest(found.X.drop(columns="image", errors="ignore")).encode())
+        inputs = [found.X.drop(columns="image", errors="ignore")]
     else:
-        for sample in found.X:
-            for array in (sample.frames, sample.landmarks, sample.personal):
-                content.update(np.ascontiguousarray(array).tobytes())
-    return content.hexdigest()
+        inputs = [array for one in found.X for array in (one.frames, one.landmarks, one.personal)]
+    return content_digest(fingerprint, found.table, found.y, *inputs)
 
 
 def versions() -> dict[str, str]:

@@ -19,7 +19,6 @@ def methods_paragraph(
     baselines: Mapping[str, Run] | None = None,
     paper_training: Mapping[str, Any] | None = None,
     n_resamples: int = 10_000,
-    level: float = 0.95,
 ) -> str:
     """Say in plain sentences what was done, from the run's own record.
 
@@ -32,7 +31,7 @@ def methods_paragraph(
         What `run` is compared with, by name: their settings and warnings are told, too.
     paper_training : mapping, optional
         What the paper says of the training, such as ``{"epochs": 100}``; settings that differ are told.
-    n_resamples, level
+    n_resamples : int
         As given to `painkit.metrics.evaluate`.
 
     Returns
@@ -72,7 +71,7 @@ def methods_paragraph(
             told = "; ".join(f"{count} times {text.rstrip('.')}" for text, count in raised.items())
             sentences.append(f"Fitting{whose} raised {sum(raised.values())} warnings ({told}).")
     sentences.append(
-        f"Intervals hold {level:.0%} of {n_resamples} bootstrap resamples of subjects; "
+        f"Intervals hold 95% of {n_resamples} bootstrap resamples of subjects; "
         "each number names its scale and averaging."
     )
     if paper:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,13 +20,8 @@ from sklearn.model_selection import GroupKFold, KFold
 from painkit.errors import PainkitError
 
 __all__ = [
-    "FixedFolds",
     "Fold",
-    "LeaveOneSubjectOut",
     "Protocol",
-    "RandomFrames",
-    "SequenceKFold",
-    "SubjectKFold",
     "fixed_folds",
     "leave_one_subject_out",
     "protocol_named",
@@ -44,15 +39,31 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold: rows to train on and rows to test on (0-based positions in the table of samples)."""
+    """One fold, as 0-based positions in the table of samples.
+
+    Attributes
+    ----------
+    name : str
+    train, test : int arrays
+        Rows to train on and rows to test on.
+    copies : int array
+        Rows of which an augmented copy is trained on; see `painkit.evaluation.copies`.
+    """
 
     name: str
     train: NDArray[np.intp]
     test: NDArray[np.intp]
+    copies: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+
+    @property
+    def learned_from(self) -> NDArray[np.intp]:
+        """Rows that are trained on, as they are or as a copy."""
+        return np.concatenate([self.train, self.copies])
 
     def only(self, usable: NDArray[np.bool_]) -> Fold:
         """Leave out the rows where `usable` is False."""
-        return Fold(self.name, self.train[usable[self.train]], self.test[usable[self.test]])
+        kept = {name: (rows := getattr(self, name))[usable[rows]] for name in ("train", "test", "copies")}
+        return replace(self, **kept)
 
 
 def _codes(table: pd.DataFrame, unit: str) -> NDArray[np.intp]:
@@ -61,7 +72,7 @@ def _codes(table: pd.DataFrame, unit: str) -> NDArray[np.intp]:
 
 
 def shared_units(table: pd.DataFrame, folds: Sequence[Fold]) -> dict[str, int]:
-    """Count the folds whose train and test rows share a subject, a sequence or a frame.
+    """Count the folds whose train and test rows share a subject, a sequence or a frame; a copy is its row.
 
     Parameters
     ----------
@@ -79,7 +90,7 @@ def shared_units(table: pd.DataFrame, folds: Sequence[Fold]) -> dict[str, int]:
         code = _codes(table, unit)
         trained = np.zeros((len(folds), code.max(initial=-1) + 1), dtype=bool)
         for row, fold in zip(trained, folds, strict=True):
-            row[code[fold.train]] = True
+            row[code[fold.learned_from]] = True
         shared[unit] = sum(bool(r[code[fold.test]].any()) for r, fold in zip(trained, folds, strict=True))
     return shared
 
@@ -129,11 +140,7 @@ class Protocol(ABC):
         PainkitError
             When the cohort cannot be split this way, or train and test share what they must not.
         """
-        names = self._assign(table)
-        folds = [
-            Fold(str(name), np.flatnonzero(names != name), np.flatnonzero(names == name))
-            for name in sorted(set(names))
-        ]
+        folds = self._folds(table)
         if len(folds) < 2:
             raise PainkitError(
                 f"{self.name}: {len(folds)} fold(s), so nothing is left to train on",
@@ -147,6 +154,13 @@ class Protocol(ABC):
                 expected="samples listed once, with ids that tell subjects and sequences apart",
             )
         return folds
+
+    def _folds(self, table: pd.DataFrame) -> list[Fold]:
+        names = self._assign(table)
+        return [
+            Fold(str(name), np.flatnonzero(names != name), np.flatnonzero(names == name))
+            for name in sorted(set(names))
+        ]
 
     def statement(self, table: pd.DataFrame, folds: Sequence[Fold]) -> str:
         """Say what train and test share, as counted on these very folds."""
@@ -162,24 +176,6 @@ class Protocol(ABC):
         return text + "."
 
 
-def _numbered(
-    indices: Iterable[tuple[Any, NDArray[np.intp]]], n: int, k: int, prefix: str
-) -> NDArray[np.object_]:
-    names = np.empty(n, dtype=object)
-    for i, (_, test) in enumerate(indices, start=1):
-        names[test] = f"{prefix}{i:0{len(str(k))}d}"
-    return names
-
-
-def _k_groups(table: pd.DataFrame, unit: str, k: int, seed: int, prefix: str) -> NDArray[np.object_]:
-    groups = _codes(table, unit)
-    found = len(np.unique(groups))
-    if not 2 <= k <= found:
-        raise PainkitError(f"{k} folds were asked of {found} {unit}", expected=f"2 to {found} folds")
-    splitter = GroupKFold(k, shuffle=True, random_state=seed)
-    return _numbered(splitter.split(groups, groups=groups), len(table), k, prefix)
-
-
 @dataclass(frozen=True)
 class LeaveOneSubjectOut(Protocol):
     """One fold a subject."""
@@ -191,15 +187,32 @@ class LeaveOneSubjectOut(Protocol):
 
 
 @dataclass(frozen=True)
-class SubjectKFold(Protocol):
-    """`k` folds whose numbers of subjects differ by one at most, drawn by `seed`."""
-
-    _title = "subject {self.k}-fold"
+class _Drawn(Protocol):
+    _unit: ClassVar[str]
     k: int = 5
     seed: int = 0
 
     def _assign(self, table: pd.DataFrame) -> NDArray[np.object_]:
-        return _k_groups(table, "subjects", self.k, self.seed, "fold-")
+        units = _codes(table, self._unit)
+        found = len(np.unique(units))
+        if not 2 <= self.k <= found:
+            raise PainkitError(
+                f"{self.k} folds were asked of {found} {self._unit}", expected=f"2 to {found} folds"
+            )
+        draw, groups = (KFold, None) if self._unit == "frames" else (GroupKFold, units)
+        splits = draw(self.k, shuffle=True, random_state=self.seed).split(units, groups=groups)
+        names = np.empty(len(table), dtype=object)
+        for i, (_, test) in enumerate(splits, start=1):
+            names[test] = f"{'leaky-' if self.leaky else ''}fold-{i:0{len(str(self.k))}d}"
+        return names
+
+
+@dataclass(frozen=True)
+class SubjectKFold(_Drawn):
+    """`k` folds whose numbers of subjects differ by one at most, drawn by `seed`."""
+
+    _title = "subject {self.k}-fold"
+    _unit = "subjects"
 
 
 @dataclass(frozen=True)
@@ -239,26 +252,21 @@ class FixedFolds(Protocol):
 
 
 @dataclass(frozen=True)
-class SequenceKFold(Protocol):
+class SequenceKFold(_Drawn):
     """`k` folds of whole sequences; subjects are shared. LEAKY, for audits only."""
 
     disjoint = ("sequences", "frames")
     _title = "LEAKY sequence {self.k}-fold"
-    k: int = 5
-    seed: int = 0
-
-    def _assign(self, table: pd.DataFrame) -> NDArray[np.object_]:
-        return _k_groups(table, "sequences", self.k, self.seed, "leaky-fold-")
+    _unit = "sequences"
 
 
 @dataclass(frozen=True)
-class RandomFrames(Protocol):
+class RandomFrames(_Drawn):
     """`k` folds of frames drawn at random; neighbours 1/25 s apart are shared out. LEAKY, for audits only."""
 
     disjoint = ("frames",)
     _title = "LEAKY random frames {self.k}-fold"
-    k: int = 5
-    seed: int = 0
+    _unit = "frames"
 
     def _assign(self, table: pd.DataFrame) -> NDArray[np.object_]:
         if table["frame"].isna().any():
@@ -266,12 +274,7 @@ class RandomFrames(Protocol):
                 f"{self.name}: these samples are whole sequences",
                 expected="a target given per frame, such as pspi",
             )
-        if not 2 <= self.k <= len(table):
-            raise PainkitError(
-                f"{self.k} folds were asked of {len(table)} frames", expected=f"2 to {len(table)} folds"
-            )
-        splitter = KFold(self.k, shuffle=True, random_state=self.seed)
-        return _numbered(splitter.split(table), len(table), self.k, "leaky-fold-")
+        return super()._assign(table)
 
 
 leave_one_subject_out = LeaveOneSubjectOut
@@ -310,7 +313,7 @@ def protocol_named(text: str, *, seed: int = 0, named: Mapping[str, Protocol] | 
         For any other text.
     """
     kind, _, count = text.partition(":")
-    drawn: dict[str, Callable[[int, int], Protocol]] = {
+    drawn: dict[str, type[_Drawn]] = {
         "subject_k_fold": subject_k_fold,
         "sequence_k_fold": sequence_k_fold,
         "random_frames": random_frames,

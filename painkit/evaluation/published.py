@@ -71,11 +71,8 @@ def released() -> dict[str, str]:
 
 @cache
 def _table(name: str) -> pd.DataFrame:
-    with (
-        resources.files("painkit.evaluation")
-        .joinpath("published_tables", name)
-        .open(encoding="utf-8") as file
-    ):
+    place = resources.files("painkit.evaluation") / "published_tables" / name
+    with place.open(encoding="utf-8") as file:
         table = pd.read_csv(file)
     texts = table.columns.drop("value", errors="ignore")
     table[texts] = table[texts].fillna("")

@@ -31,10 +31,18 @@ from painkit.errors import PainkitError, WriteError
 from painkit.evaluation.keys import seeded
 from painkit.evaluation.protocols import Fold
 from painkit.evaluation.samples import Samples
-from painkit.files import file_name, refusals_told, write_atomically
+from painkit.files import file_name, refusals_told, write_text
 from painkit.kept import kept, opened
 
-__all__ = ["Job", "do_fold", "limited_threads", "model_folder", "read_predictions", "read_record"]
+__all__ = [
+    "Job",
+    "do_fold",
+    "limited_threads",
+    "model_folder",
+    "predicted",
+    "read_predictions",
+    "read_record",
+]
 
 _PREDICTIONS, _RECORD, _MODEL = "predictions.parquet", "record.json", "model"
 
@@ -97,13 +105,14 @@ def read_record(job: Job, fold: str) -> dict[str, Any] | None:
     return dict(json.loads(read_sealed(place, _RECORD, sealed_as)))
 
 
-def do_fold(job: Job, fold: Fold) -> str | None:
+def do_fold(job: Job, fold: Fold) -> tuple[str, str | None]:
     """Fit and predict one fold and write its folder, unless another process has done so.
 
     Returns
     -------
-    str or None
-        None when the fold is done, else what went wrong; the traceback is in ``errors/<fold>.txt``.
+    (str, str or None)
+        Name of the fold; None when it is done, else what went wrong: the traceback is in
+        ``errors/<fold>.txt``.
     """
     name = file_name(fold.name)
     error_file = job.folder / "errors" / f"{name}.txt"
@@ -111,11 +120,12 @@ def do_fold(job: Job, fold: Fold) -> str | None:
         # Another run of the same key waits for the fold and then reads it.
         kept(job.folder / "folds", name, partial(_make, job, fold), of=job.key, needs=job.needs)
     except Exception as error:  # one fold must not take the others down
-        with suppress(WriteError), write_atomically(error_file) as path:
-            path.write_text(traceback.format_exc(), encoding="utf-8")
-        return str(error) if isinstance(error, PainkitError) else f"{type(error).__name__}: {error}"
+        with suppress(WriteError):
+            write_text(error_file, traceback.format_exc())
+        told = str(error) if isinstance(error, PainkitError) else f"{type(error).__name__}: {error}"
+        return fold.name, told
     error_file.unlink(missing_ok=True)
-    return None
+    return fold.name, None
 
 
 def _make(job: Job, fold: Fold, folder: Path) -> None:
@@ -136,11 +146,11 @@ def _fit_and_predict(job: Job, fold: Fold) -> tuple[pd.DataFrame, dict[str, Any]
         limited_threads(job.threads),
         _recorded_warnings() as raised,
     ):
-        estimator.fit(found.train(fold.train), found.labels(fold.train))
-        predictions = _predict(estimator, found, fold)
+        estimator.fit(found.train(fold.train, fold.copies), found.labels(fold.learned_from))
+        predictions = predicted(estimator, found, fold)
     record = {
         "fold": fold.name,
-        "n_train": len(fold.train),
+        "n_train": len(fold.learned_from),
         "n_test": len(fold.test),
         "test_subjects": ", ".join(sorted(found.table["subject"].iloc[fold.test].astype(str).unique())),
         "seconds": round(time.perf_counter() - started, 3),
@@ -156,14 +166,17 @@ def seed_estimator(estimator: Any, seed: int, fold: str) -> Any:
     """Set every `random_state`, nested ones too, from the run's seed, the fold and the value it had."""
     given = estimator.get_params(deep=True)
     names = sorted(name for name in given if name == "random_state" or name.endswith("__random_state"))
-    return (
-        estimator.set_params(**{n: seeded(seed, fold, n, repr(given[n])) for n in names})
-        if names
-        else estimator
-    )
+    return estimator.set_params(**{n: seeded(seed, fold, n, repr(given[n])) for n in names})
 
 
-def _predict(estimator: Any, found: Samples, fold: Fold) -> pd.DataFrame:
+def predicted(estimator: Any, found: Samples, fold: Fold) -> pd.DataFrame:
+    """Predict the rows that a fold tests: columns as in `painkit.evaluation.Run`.
+
+    Raises
+    ------
+    PainkitError
+        When the estimates are of another shape.
+    """
     X, n, k = found.test(fold.test), len(fold.test), len(found.targets)
     if "return_std" in signature(estimator.predict).parameters:
         mean, std = estimator.predict(X, return_std=True)

@@ -17,7 +17,7 @@ from painkit.errors import PainkitError
 from painkit.evaluation.keys import machine
 from painkit.evaluation.protocols import Fold, Protocol
 from painkit.evaluation.samples import Samples
-from painkit.files import write_atomically
+from painkit.files import write_text
 
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort
@@ -98,9 +98,8 @@ class Report:
             "warnings": raised,
             "folds": [{k: v for k, v in record.items() if k != "warnings"} for record in done],
         }
-        with write_atomically(self.folder / "run.yaml") as path:
-            text = yaml.dump(info, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-            path.write_text(sign(text), encoding="utf-8")
+        text = yaml.dump(info, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+        write_text(self.folder / "run.yaml", sign(text))
         return info
 
 

@@ -15,8 +15,8 @@ import pandas as pd
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from painkit.errors import PainkitError
-from painkit.evaluation.keys import data_digest, describe, digest, precision_of, settled, versions
-from painkit.evaluation.protocols import Fold, Protocol
+from painkit.evaluation.keys import data_digest, describe, digest, settled, versions
+from painkit.evaluation.protocols import Protocol
 from painkit.evaluation.run_fold import Job, do_fold, model_folder, read_predictions, read_record
 from painkit.evaluation.run_record import Report, about, read_report
 from painkit.evaluation.samples import samples
@@ -156,7 +156,7 @@ def run(
         "target": list(found.targets),
         "seed": seed,
         "threads": threads,
-        "precision": precision_of(estimator),
+        "precision": str(estimator.get_params(deep=False).get("precision", "float32")),
         "versions": versions(),
     }
     key = digest(content)
@@ -172,12 +172,17 @@ def run(
     if todo:
         report.write("running", records)
     with (
-        _progress(
-            len(folds), len(folds) - len(todo), f"{type(estimator).__name__}, {protocol.name}", progress
+        tqdm(
+            desc=f"{type(estimator).__name__}, {protocol.name}",
+            total=len(folds),
+            initial=len(folds) - len(todo),
+            unit="fold",
+            leave=progress != "inner",
+            disable=not progress,
         ) as bar,
         _parallel(job, jobs, backend, scheduler) as parallel,
     ):
-        for name, problem in parallel(joblib.delayed(_named)(job, fold) for fold in todo):
+        for name, problem in parallel(joblib.delayed(do_fold)(job, fold) for fold in todo):
             bar.update()
             if problem is not None:
                 failed[name] = problem
@@ -214,10 +219,6 @@ def open_run(folder: str | Path) -> Run:
     return Run(folder, _collect(folder, info), info)
 
 
-def _named(job: Job, fold: Fold) -> tuple[str, str | None]:
-    return fold.name, do_fold(job, fold)
-
-
 def _collect(folder: Path, info: dict[str, Any]) -> pd.DataFrame:
     parts = [read_predictions(folder, info["key"], fold["fold"]) for fold in info["folds"]]
     table = pd.concat(parts, ignore_index=True)
@@ -225,13 +226,6 @@ def _collect(folder: Path, info: dict[str, Any]) -> pd.DataFrame:
     scores = sorted((c for c in map(str, table) if re.fullmatch(r"p_\d+", c)), key=lambda c: int(c[2:]))
     table[scores] = table[scores].fillna(0.0)
     return table[[c for c in map(str, table) if c not in scores] + scores]
-
-
-@contextmanager
-def _progress(total: int, done: int, what: str, shown: bool | Literal["inner"]) -> Iterator[Any]:
-    leave = shown != "inner"
-    with tqdm(total=total, initial=done, desc=what, unit="fold", leave=leave, disable=not shown) as bar:
-        yield bar
 
 
 @contextmanager

@@ -10,13 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
+from painkit.vocabulary.landmarks import MIRROR
 from painkit.vocabulary.pain import level_0_5, seven_levels
 from painkit.vocabulary.scales import SCALES
 
 if TYPE_CHECKING:
-    from painkit.data.cohort import Cohort
+    from painkit.data.cohort import Cohort, SequenceSample
 
-__all__ = ["Samples", "samples"]
+__all__ = ["COPY", "Samples", "samples"]
+
+#: What the sequence of an augmented copy is called after its own name.
+COPY = " (copy)"
 
 _LEVELS = {"level": level_0_5, "seven_levels": seven_levels}
 _NOT_TARGETS = {"subject", "sequence", "frame", "n_frames", "tracked", "black", "image"}
@@ -58,15 +62,34 @@ class Samples:
         """Labels of `rows`: (n,) for one target, (n, targets) for more."""
         return self.y[rows, 0] if len(self.targets) == 1 else self.y[rows]
 
-    def train(self, rows: NDArray[np.intp]) -> Any:
-        """Inputs to fit on; at frame level with the action units and PSPI, which a model may learn from."""
-        return self.X.iloc[rows] if isinstance(self.X, pd.DataFrame) else [self.X[i] for i in rows]
+    def train(self, rows: NDArray[np.intp], copies: NDArray[np.intp]) -> Any:
+        """Inputs to fit on, `rows` and then augmented copies of others.
+
+        At frame level with the action units and PSPI, which a model may learn from. A copy is a sample of its
+        subject in a sequence of its own; see `painkit.evaluation.copies`.
+        """
+        if isinstance(self.X, pd.DataFrame):
+            if not len(copies):
+                return self.X.iloc[rows]
+            table = self.X.iloc[np.concatenate([rows, copies])].reset_index(drop=True)
+            copied = table.index >= len(rows)
+            names = table["sequence"].astype(object)
+            return table.assign(sequence=names.where(~copied, names + COPY))
+        return [*(self.X[i] for i in rows), *(_mirrored(self.X[i]) for i in copies)]
 
     def test(self, rows: NDArray[np.intp]) -> Any:
         """Inputs to predict from; at frame level every coded column is taken away, so none can leak."""
         if not isinstance(self.X, pd.DataFrame):
             return [self.X[i] for i in rows]
         return self.X.iloc[rows].drop(columns=[c for c in self.X.columns if _is_label(c)])
+
+
+def _mirrored(sample: SequenceSample) -> SequenceSample:
+    """The sequence seen in a mirror that stands upright in the middle of its landmarks."""
+    points = sample.landmarks[:, MIRROR].copy()
+    if np.isfinite(points).any():
+        points[..., 0] = 2 * np.nanmean(points[..., 0]) - points[..., 0]
+    return replace(sample, sequence=sample.sequence + COPY, landmarks=points)
 
 
 def _is_label(column: str) -> bool:

@@ -127,26 +127,29 @@ class Study:
     def run(self, rows: Rows) -> Results:
         """Run every row; rows whose estimators are equal are run once."""
         runs: dict[str, Run] = {}
-        memory = Path(self.out).absolute() / "stage1"
-        for name, (estimator, target) in (bar := tqdm(rows.estimators.items(), desc="rows", unit="row")):
+        for name, row in (bar := tqdm(rows.estimators.items(), desc="rows", unit="row")):
             bar.set_postfix_str(shorten(name, 24, placeholder=" ..."))  # the bar keeps room on 80 columns
-            prepared = clone(estimator)
-            if "memory" in prepared.get_params():
-                prepared.set_params(memory=memory)
-            runs[name] = run(
-                prepared,
-                self.cohort,
-                self.protocol,
-                target,
-                self.out,
-                jobs=self.jobs,
-                scheduler=self.scheduler,
-                seed=self.seed,
-                threads=self.threads,
-                keep_models=name in rows.explained,
-                progress="inner",
-            )
+            runs[name] = self.run_row(row, keep_models=name in rows.explained)
         return Results(self, rows, runs)
+
+    def run_row(self, row: Row, *, keep_models: bool = False) -> Run:
+        """Run one row under a bar of the caller's; see `painkit.evaluation.run`."""
+        prepared = clone(row.estimator)
+        if "memory" in prepared.get_params():
+            prepared.set_params(memory=Path(self.out).absolute() / "stage1")
+        return run(
+            prepared,
+            self.cohort,
+            self.protocol,
+            row.target,
+            self.out,
+            jobs=self.jobs,
+            scheduler=self.scheduler,
+            seed=self.seed,
+            threads=self.threads,
+            keep_models=keep_models,
+            progress="inner",
+        )
 
 
 @dataclass(frozen=True, eq=False)

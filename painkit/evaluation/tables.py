@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from painkit.evaluation.published import published
 from painkit.metrics import compare, evaluate, trivial_rows
 from painkit.metrics.views import Average
 
-__all__ = ["Scored", "ask", "comparable", "published_beside", "score", "side_by_side"]
+__all__ = ["Scored", "ask", "comparable", "published_beside", "score", "side_by_side", "stacked"]
 
 _KEYS = ["subject", "sequence", "frame"]
 _NAMED = 5  # so many of the rows that are left out are told by name
@@ -88,14 +88,19 @@ def score(
     DataFrame
         row, what `painkit.metrics.evaluate` returns, the columns of `published_beside`, and not_estimated.
     """
-    parts = [
-        evaluate(table, metrics, average, n_resamples=n_resamples, seed=seed).assign(row=name)
+    parts = {
+        name: evaluate(table, metrics, average, n_resamples=n_resamples, seed=seed)
         for name, table in scored.tables.items()
-    ]
-    found = pd.concat(parts, ignore_index=True)
+    }
+    found = stacked(parts, "row")
     found = published_beside(found, paper) if paper else found
-    found["not_estimated"] = scored.not_estimated
-    return found[["row", *found.columns.drop("row")]]
+    return found.assign(not_estimated=scored.not_estimated)
+
+
+def stacked(parts: Mapping[Any, pd.DataFrame], key: str) -> pd.DataFrame:
+    """Put tables below each other, the name of each in a first column called `key`."""
+    found = pd.concat(list(parts.values()), keys=list(parts), names=[key])
+    return found.reset_index(key).reset_index(drop=True)
 
 
 def published_beside(scores: pd.DataFrame, paper: str) -> pd.DataFrame:
@@ -170,6 +175,7 @@ def side_by_side(
     scores: pd.DataFrame,
     metrics: Iterable[str] | None = None,
     *,
+    by: str | Sequence[str] = "row",
     simulated: bool | None = None,
     decimals: int = 2,
 ) -> pd.DataFrame:
@@ -182,6 +188,8 @@ def side_by_side(
         of a missing published value.
     metrics : iterable of str, optional
         Which; default all.
+    by : str or sequence of str
+        Column, or columns, that name a line.
     simulated : bool, optional
         Whether the values here are of a simulated cohort: the heading says so. None leaves it open.
     decimals : int
@@ -189,14 +197,14 @@ def side_by_side(
     Returns
     -------
     DataFrame
-        Index row; columns ("MAE, VAS 0-10", "here, simulated") such as ``2.18 [1.90, 2.51]`` and ("MAE,
+        Index `by`; columns ("MAE, VAS 0-10", "here, simulated") such as ``2.18 [1.90, 2.51]`` and ("MAE,
         VAS 0-10", "published, on the archive"). What does not exist is a dash.
     """
     here = "here, simulated" if simulated else "here"
     columns: dict[tuple[str, str], pd.Series[str]] = {}
     wanted = list(scores["metric"].unique() if metrics is None else metrics)
     for metric in wanted:
-        part = scores[scores["metric"] == metric].set_index("row")
+        part = scores[scores["metric"] == metric].set_index(by if isinstance(by, str) else list(by))
         heading = f"{metric}, {part['scale'].iloc[0]}"
         columns[heading, here] = part.apply(
             lambda one: (

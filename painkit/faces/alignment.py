@@ -53,8 +53,8 @@ def five_points(landmarks: NDArray[np.floating]) -> Floats:
     return np.stack([points[..., list(group), :].mean(axis=-2) for group in FIVE_POINTS], axis=-2)
 
 
-def similarity_transform(points: NDArray[np.floating], template: NDArray[np.floating] = TEMPLATE) -> Floats:
-    """Rotation, uniform scale and shift that bring `points` closest to `template`.
+def similarity_transform(points: NDArray[np.floating]) -> Floats:
+    """Rotation, uniform scale and shift that bring five points closest to `TEMPLATE`.
 
     Least squares in the crop's pixels, without reflection. A face whose five points have the template's shape
     comes exactly onto it. Faces differ in shape and pose, which no similarity undoes: of any other face the
@@ -63,8 +63,7 @@ def similarity_transform(points: NDArray[np.floating], template: NDArray[np.floa
 
     Parameters
     ----------
-    points : (..., k, 2) array, pixels of the image
-    template : (k, 2) array, pixels of the crop
+    points : (..., 5, 2) array, pixels of the image
 
     Returns
     -------
@@ -74,7 +73,7 @@ def similarity_transform(points: NDArray[np.floating], template: NDArray[np.floa
     source = np.asarray(points, dtype=np.float64)
     # In complex numbers the similarity is z -> a z + b, which solves many faces at once.
     z = source[..., 0] + 1j * source[..., 1]
-    w = np.asarray(template, dtype=np.float64) @ np.array([1, 1j])
+    w = TEMPLATE @ np.array([1, 1j])
     z0, w0 = z.mean(axis=-1), w.mean()
     z_centred = z - z0[..., None]
     spread = (np.abs(z_centred) ** 2).sum(axis=-1)
@@ -90,8 +89,7 @@ def similarity_transform(points: NDArray[np.floating], template: NDArray[np.floa
 def apply_transform(matrix: NDArray[np.floating], points: NDArray[np.floating]) -> Floats:
     """Map points (..., k, 2) by a matrix (..., 2, 3)."""
     m = np.asarray(matrix, dtype=np.float64)
-    mapped: Floats = np.asarray(points, dtype=np.float64) @ m[..., :2].swapaxes(-1, -2) + m[..., None, :, 2]
-    return mapped
+    return np.asarray(np.asarray(points, np.float64) @ m[..., :2].swapaxes(-1, -2) + m[..., None, :, 2])
 
 
 def landmark_box(landmarks: NDArray[np.floating]) -> Floats:

@@ -93,11 +93,12 @@ class FaceCrop:
 
     def transform(self, landmarks: NDArray[np.floating]) -> Floats:
         """Image-to-crop matrices (..., 2, 3) of faces with landmarks (..., 66, 2); NaN where those are."""
+        return self._matrix(alignment.five_points(landmarks), alignment.landmark_box(landmarks))
+
+    def _matrix(self, points: Floats, box: Floats) -> Floats:
         if self.kind == "aligned":
-            return alignment.similarity_transform(alignment.five_points(landmarks))
-        return alignment.box_transform(
-            alignment.square_box(alignment.landmark_box(landmarks), self.grow), self.side
-        )
+            return alignment.similarity_transform(points)
+        return alignment.box_transform(alignment.square_box(box, self.grow), self.side)
 
     def __call__(self, image: Image, landmarks: NDArray[np.floating] | None = None) -> Image | None:
         """Cut the face.
@@ -122,11 +123,7 @@ class FaceCrop:
             return image.copy()
         elif self.detect and (box := detect_face(image)) is not None:
             points = points_from_box(box)
-            matrix = (
-                alignment.similarity_transform(points)
-                if self.kind == "aligned"
-                else alignment.box_transform(alignment.square_box(box, self.grow), self.side)
-            )
+            matrix = self._matrix(points, box)
         else:
             return None
         if _share_inside(points, image) < 1 or not np.isfinite(matrix).all():

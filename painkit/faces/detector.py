@@ -31,7 +31,7 @@ def _detector(_thread: int) -> Any:
     return dlib.get_frontal_face_detector()
 
 
-def detect_face(image: NDArray[np.uint8], *, upsample: int = 1, threshold: float = 0.0) -> Floats | None:
+def detect_face(image: NDArray[np.uint8], *, upsample: int = 1) -> Floats | None:
     """Box of the most certain frontal face in an image.
 
     Parameters
@@ -39,8 +39,6 @@ def detect_face(image: NDArray[np.uint8], *, upsample: int = 1, threshold: float
     image : (H, W, 3) uint8 array, RGB
     upsample : int
         How often the image is doubled first; 0 finds faces from 80 pixels, 1 from 40.
-    threshold : float
-        Score (distance from the detector's decision boundary) that a face must exceed.
 
     Returns
     -------
@@ -51,7 +49,8 @@ def detect_face(image: NDArray[np.uint8], *, upsample: int = 1, threshold: float
     PainkitError
         When the extra ``detector`` is not installed.
     """
-    boxes, scores, _ = _detector(threading.get_ident()).run(np.ascontiguousarray(image), upsample, threshold)
+    # A face is what lies above the detector's decision boundary, a score of 0.
+    boxes, scores, _ = _detector(threading.get_ident()).run(np.ascontiguousarray(image), upsample, 0.0)
     if not boxes:
         return None
     best = boxes[int(np.argmax(scores))]

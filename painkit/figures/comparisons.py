@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,6 +13,7 @@ from painkit.figures.style import QUALITATIVE, finish, interval
 
 __all__ = [
     "feature_costs",
+    "leak_inflation",
     "relevance_by_fold",
     "rows_with_intervals",
     "shap_values",
@@ -209,3 +211,90 @@ def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"})
     finish(figure, "How long stage 1 is trained", simulated=simulated, height=480)
     return figure.update_layout(margin={"b": 150})
+
+
+def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
+    """Draw how much better each leak makes a score look, and how many test samples have a near copy.
+
+    Parameters
+    ----------
+    *tables : DataFrame
+        As from `painkit.evaluation.audit.audit`, one for each estimator; metrics of one name share a panel.
+    simulated : bool
+        Whether the cohort is simulated.
+    """
+    table = pd.concat(tables, ignore_index=True)
+    metrics, models = list(dict.fromkeys(table["metric"])), list(dict.fromkeys(table["row"]))
+    leaks = [leak for leak in dict.fromkeys(table["leak"]) if leak != table["leak"].iloc[0]]
+    titles = [f"{metric}<br>{_joined(table.loc[table['metric'] == metric, 'scale'])}" for metric in metrics]
+    figure = make_subplots(
+        1,
+        len(metrics) + 1,
+        shared_yaxes=True,
+        subplot_titles=[*titles, "with a near copy"],
+        horizontal_spacing=0.03,
+    )
+    for colour, model in zip(QUALITATIVE, models, strict=False):
+        own = table[(table["row"] == model) & table["leak"].isin(leaks)]
+        for column, metric in enumerate(metrics, start=1):
+            part = own[own["metric"] == metric]
+            figure.add_scatter(
+                x=part["inflation"],
+                y=part["leak"],
+                error_x=interval(part, "inflation", thickness=1),
+                text=[
+                    f"{leaky:.3f} beside {honest:.3f} ({twin})"
+                    for leaky, honest, twin in zip(
+                        part["leaky"], part["honest"], part["compared_with"], strict=True
+                    )
+                ],
+                mode="markers",
+                orientation="h",
+                offsetgroup=model,
+                marker={"color": colour, "size": 8},
+                name=f"{model}, {_joined(part['average']).replace('_', ' ')}",
+                legendgroup=model,
+                showlegend=column == 1,
+                row=1,
+                col=column,
+            )
+        once = own[own["metric"] == metrics[0]]
+        near = once[["near_in_time", "near_in_space", "copy_in_training"]].astype(float).max(axis=1)
+        figure.add_bar(
+            x=100 * near / once["test_samples"].astype(float),
+            y=once["leak"],
+            orientation="h",
+            offsetgroup=model,
+            marker_color=colour,
+            legendgroup=model,
+            showlegend=False,
+            row=1,
+            col=len(metrics) + 1,
+        )
+    for leak, part in table[~table["applies"]].groupby("leak", sort=False):
+        names = [shorten(name, 32, placeholder=" ...") for name in part["row"].unique()]
+        who = "" if len(names) == len(models) else f" to {', '.join(names)}"
+        figure.add_annotation(
+            x=0,
+            y=leak,
+            text=f"not applicable{who}",
+            showarrow=False,
+            yshift=12,
+            xref="x domain",
+            xanchor="left",
+        )
+    for column in range(1, len(metrics) + 1):
+        figure.add_vline(x=0, line={"width": 1}, row=1, col=column)
+    figure.update_xaxes(title_text="looks better by")
+    figure.update_xaxes(title_text="% of test samples", range=[0, 100], row=1, col=len(metrics) + 1)
+    figure.update_yaxes(categoryorder="array", categoryarray=leaks[::-1])
+    figure.update_layout(
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}, scattermode="group"
+    )
+    title = "What each leak adds to the score, 95 % interval over subjects"
+    finish(figure, title, simulated=simulated, height=240 + 44 * len(leaks))
+    return figure.update_layout(margin={"l": 10, "t": 110, "b": 90}).update_yaxes(automargin=True)
+
+
+def _joined(values: pd.Series[str]) -> str:
+    return ", ".join(dict.fromkeys(values.dropna()))

@@ -66,8 +66,8 @@ def add_face(
     """
     place = {"row": row, "col": col}
     if image is not None:
-        axes = {"xref": "x", "yref": "y"} if row is None else {}
-        figure.add_layout_image(picture(image, **axes), **place)
+        axes: dict[str, Any] = {"xref": "x", "yref": "y"} if row is None else {}
+        figure.add_layout_image(picture(image, photo=True, **axes), **place)
         # Layout images do not stretch the axes.
         figure.update_xaxes(range=[0, image.shape[1]], **place)
         figure.update_yaxes(range=[image.shape[0], 0], **place)

@@ -38,10 +38,14 @@ def interval(table: pd.DataFrame, value: str = "value", **look: Any) -> dict[str
     return {"array": table["high"] - table[value], "arrayminus": table[value] - table["low"], **look}
 
 
-def picture(image: NDArray[np.uint8], **place: Any) -> dict[str, Any]:
-    """Layout image of an (h, w, 3) RGB array, a pixel to a unit of its axes; it needs no file."""
-    _, encoded = cv2.imencode(".png", image[..., ::-1])
-    source = "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+def picture(image: NDArray[np.uint8], *, photo: bool = False, **place: Any) -> dict[str, Any]:
+    """Layout image of an (h, w, 3) RGB array, a pixel to a unit of its axes; it needs no file.
+
+    A large photo may be compressed as one, for a page holds dozens; all else is kept exactly.
+    """
+    kind, options = ("jpeg", [cv2.IMWRITE_JPEG_QUALITY, 88]) if photo else ("png", [])
+    _, encoded = cv2.imencode(f".{kind}", image[..., ::-1], options)
+    source = f"data:image/{kind};base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
     size = {"x": 0, "y": 0, "sizex": image.shape[1], "sizey": image.shape[0]}
     return {"source": source, **size, "sizing": "stretch", "layer": "below", **place}
 

@@ -35,7 +35,19 @@ from painkit.errors import PainkitError
 from painkit.metrics.checks import Floats
 from painkit.metrics.sums import BANDS, Sums
 
-__all__ = ["CLASSES", "COVERAGE", "ERRORS", "ORDERED", "PER_CLASS", "WEIGHTED", "mean_over", "statistic"]
+__all__ = [
+    "CLASSES",
+    "COVERAGE",
+    "ERRORS",
+    "ORDERED",
+    "PER_CLASS",
+    "SMALLER_IS_BETTER",
+    "WEIGHTED",
+    "mean_over",
+    "statistic",
+]
+
+SMALLER_IS_BETTER = frozenset({"MAE", "MSE", "RMSE", "wMAE", "wMSE"})
 
 Statistic = Callable[[Sums], Floats]
 

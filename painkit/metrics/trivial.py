@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,10 @@ import pandas as pd
 from painkit.metrics.checks import Floats
 from painkit.metrics.views import is_nominal
 
-__all__ = ["trivial_rows"]
+__all__ = ["TRIVIAL", "trivial_rows"]
+
+#: Names of all of them.
+TRIVIAL: Final = ("all zeros", "train mean", "train median", "majority class")
 
 
 def trivial_rows(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

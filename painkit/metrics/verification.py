@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from painkit.errors import PainkitError
+from painkit.metrics.bootstrap import percentile_interval
 
 __all__ = ["AreaUnderCurve", "verification_auc"]
 
@@ -30,7 +31,6 @@ def verification_auc(
     baseline: NDArray[np.floating] | None = None,
     max_pairs: int = 1_000_000,
     n_resamples: int = 300,
-    level: float = 0.95,
     seed: int = 0,
 ) -> AreaUnderCurve:
     """Chance that two images of one person are more alike than two images of two persons.
@@ -48,9 +48,8 @@ def verification_auc(
     max_pairs : int
         Of one person, and of two. Where there are more, so many are drawn at random.
     n_resamples : int
-        Of the bootstrap. Identities are drawn, since images of one person are not independent.
-    level : float
-        Of the interval.
+        Of the bootstrap, for an interval of 95 %. Identities are drawn, since images of one person are not
+        independent.
     seed : int
 
     Raises
@@ -82,16 +81,9 @@ def verification_auc(
         # the person was drawn. Two copies of one person are not taken for two persons.
         drawn = np.bincount(rng.integers(names.size, size=names.size), minlength=names.size)
         values.append(auc(np.where(same, drawn[a], drawn[a] * drawn[b])))
-    tail = (1 - level) / 2
-    low, high = np.nanquantile(values, [tail, 1 - tail]) if np.isfinite(values).any() else (np.nan, np.nan)
-    return AreaUnderCurve(
-        auc(np.ones(same.size)),
-        float(low),
-        float(high),
-        int(same.size),
-        int(names.size),
-        int((~usable).sum()),
-    )
+    interval = percentile_interval(np.array(values))
+    counts = (int(same.size), int(names.size), int((~usable).sum()))
+    return AreaUnderCurve(auc(np.ones(same.size)), *interval, *counts)
 
 
 def _pairs(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from painkit import __version__
 from painkit.digests import check_seal, seal
 from painkit.errors import PainkitError
-from painkit.files import write_atomically
+from painkit.files import write_atomically, write_text
 
 __all__ = ["Persistent", "read_tensors", "write_tensors"]
 
@@ -76,8 +76,7 @@ class Persistent:
         except TypeError as error:
             raise PainkitError(f"cannot be saved: {error}", where=folder) from error
         write_tensors(Path(folder) / "model.safetensors", tensors)
-        with write_atomically(Path(folder) / "model.json") as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_text(Path(folder) / "model.json", text + "\n")
         seal(folder, names=["model.json", "model.safetensors"])
         return Path(folder)
 

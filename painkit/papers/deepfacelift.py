@@ -12,10 +12,11 @@ from sklearn.base import clone
 from painkit.attribution.ard import relevance_table, without_each_feature
 from painkit.attribution.explanation import LandmarkExplanation
 from painkit.attribution.explanation import explain as explain_parts
+from painkit.evaluation.conclusions import answers, cause_sentence, interval_text, lowest_or_highest
 from painkit.evaluation.held_out import held_out
 from painkit.evaluation.protocols import fixed_folds
 from painkit.evaluation.study import Results, Row, Rows, Study
-from painkit.evaluation.tables import comparable
+from painkit.evaluation.tables import comparable, stacked
 from painkit.metrics import evaluate
 from painkit.models.sequences.deepfacelift import DeepFaceLIFT
 from painkit.models.sequences.hcrf import HCRF
@@ -34,7 +35,9 @@ __all__ = [
     "feature_costs",
     "relevance",
     "rows",
+    "table_1",
     "training_lengths",
+    "what_came_out",
 ]
 
 _PLACEMENTS: Final = {"none": "none", "third_layer": "3rd layer", "input": "input"}
@@ -148,6 +151,61 @@ PAPER = Paper(
 )
 
 
+def table_1(scores: pd.DataFrame) -> pd.DataFrame:
+    """Take the names of the rows of Table 1 apart, in the paper's order, and leave repeats out.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        `painkit.evaluation.study.Results.scores` of `rows`.
+
+    Returns
+    -------
+    DataFrame
+        model, personal features, labels, row (the three in short), and the columns of `scores`. The RNN and
+        the HCRF have no third layer, and the HCRF no second label: their cells of one run are one row.
+    """
+    part = r"(?P<model>[^,]+)(?:, personal features (?P<features>[^,]+), labels (?P<labels>[^,]+))?"
+    named = scores["row"].str.extract(rf"^{part}(?:, statistics (?P<statistics>.+))?$").fillna("")
+    no_layer = named["model"].isin(["RNN", "HCRF"])
+    kept = ~(no_layer & (named["features"] == "3rd layer")) & ~(
+        (named["model"] == "HCRF") & (named["labels"] == "VAS")
+    )
+    named.loc[no_layer & (named["features"] == "input"), "features"] = "3rd layer or input"
+    named.loc[named["model"] == "HCRF", "labels"] = "VAS+OPI or VAS"
+    named["labels"] += (", statistics " + named["statistics"]).where(named["statistics"] != "", "")
+    short = (named["model"] + ", " + named["features"] + ", " + named["labels"]).str.rstrip(", ")
+    parts = {"model": named["model"], "personal features": named["features"], "labels": named["labels"]}
+    table = pd.concat([pd.DataFrame(parts), scores.assign(row=short)], axis=1)[kept]
+    order = {model: place for place, model in enumerate(("DeepFaceLIFT", *BASELINES))}
+    return table.sort_values(
+        "model", key=lambda names: names.map(order).fillna(len(order)), kind="stable", ignore_index=True
+    )
+
+
+def what_came_out(
+    scores: pd.DataFrame, questions: pd.DataFrame, bands: pd.DataFrame, causes: pd.DataFrame
+) -> list[str]:
+    """Say in sentences what came out.
+
+    Parameters
+    ----------
+    scores, questions : DataFrame
+        `painkit.evaluation.study.Results.scores` (or `table_1` of them) and ``.questions``.
+    bands : DataFrame
+        See `coverage`.
+    causes : DataFrame
+        See `painkit.attribution.explanation.agreement_with_truth`.
+    """
+    asked = (*_CLAIMS, "DeepFaceLIFT, or the train mean")
+    told = [lowest_or_highest(scores, "MAE"), *answers(questions, "MAE", asked)]
+    for band in bands[(bands["target"] == "vas") & (bands["metric"] == "coverage 90%")].to_dict("records"):
+        told.append(f"Bands that should hold 90 % of the VAS labels hold a share of {interval_text(band)}.")
+    differences = causes[(causes["target"] == "vas") & (causes["cause"] == "pain minus decoys")]
+    what = "rank correlation of the landmarks' contributions to VAS with their true displacement"
+    return told + [cause_sentence(row, "rho", what) for row in differences.to_dict("records")]
+
+
 def explain(results: Results, row: str = BEST_ROW) -> LandmarkExplanation:
     """Explain every frame by the model of the fold that tested its sequence (Fig. 3).
 
@@ -163,10 +221,7 @@ def explain(results: Results, row: str = BEST_ROW) -> LandmarkExplanation:
 
 def relevance(results: Results) -> pd.DataFrame:
     """ARD relevance of the statistics for VAS, in every fold (Fig. 4B); see `relevance_table`."""
-    models: dict[object, DeepFaceLIFT] = {
-        fold.fold: fold.model for fold in held_out(results[BEST_ROW], DeepFaceLIFT.load)
-    }
-    table = relevance_table(models)
+    table = relevance_table({one.fold: one.model for one in held_out(results[BEST_ROW], DeepFaceLIFT.load)})
     return table[table["target"] == "vas"].reset_index(drop=True)
 
 
@@ -208,9 +263,7 @@ def training_lengths(study: Study, rows: Rows, shares: Iterable[float] = (0.03, 
     asked = replace(rows.only([BEST_ROW, *(other for _, other in _CLAIMS.values())]), questions=_CLAIMS)
     longest = rows.estimators[BEST_ROW].estimator.epochs
     lengths = sorted({max(1, round(share * longest)) for share in (*shares, 1)})
-    parts = [study.run(asked.varied(epochs=n)).questions(["MAE"]).assign(epochs=n) for n in lengths]
-    found = pd.concat(parts, ignore_index=True)
-    return found[["epochs", *found.columns.drop("epochs")]]
+    return stacked({n: study.run(asked.varied(epochs=n)).questions(["MAE"]) for n in lengths}, "epochs")
 
 
 def compared_stage_2(results: Results) -> pd.DataFrame:
@@ -228,12 +281,10 @@ def compared_stage_2(results: Results) -> pd.DataFrame:
     both = {"cross-fitted": results[BEST_ROW].predictions, "in sample": other["in sample"].predictions}
     tables = comparable(both, "vas").tables
     asked = ["MAE", "ICC(3,1)", "coverage 50%", "coverage 90%"]
-    parts = [
-        evaluate(tables[name], asked, n_resamples=study.n_resamples, seed=study.seed).assign(stage_2=name)
-        for name in both
-    ]
-    found = pd.concat(parts, ignore_index=True)
-    return found[["stage_2", *found.columns.drop("stage_2")]]
+    parts = {
+        name: evaluate(tables[name], asked, n_resamples=study.n_resamples, seed=study.seed) for name in both
+    }
+    return stacked(parts, "stage_2")
 
 
 def coverage(results: Results) -> pd.DataFrame:

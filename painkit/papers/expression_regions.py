@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Final
 
 import numpy as np
@@ -12,14 +11,13 @@ from numpy.typing import NDArray
 from painkit.attribution.pixel_record import PixelRecord
 from painkit.attribution.region_reading import region_shares
 from painkit.data.cohort import Cohort
+from painkit.errors import PainkitError
 from painkit.faces.regions import unit_masks
 from painkit.metrics.bootstrap import percentile_interval, resample_weights
 from painkit.models.nets.vgg_face import to_input
 from painkit.papers.expression_images import HeldOutImages
 from painkit.papers.lrp_emotions import NET
-from painkit.simulation.biovid import clip_causes
 from painkit.simulation.marker import simulation_of
-from painkit.simulation.profiles import VERSION, Settings
 from painkit.vocabulary.action_units import AUS, UNIT_NAMES
 
 __all__ = ["agreement_with_causes", "class_shares", "differences_sentence", "pixel_record"]
@@ -102,13 +100,18 @@ def agreement_with_causes(
     -------
     DataFrame
         units (moved more by pain, moved more by decoys, difference), density, low, high (means of subjects,
-        which the intervals resample), subjects, images. Empty for data that were not simulated by this
-        version, or without landmarks.
+        which the intervals resample), subjects, images. Empty for data that were not simulated, or without
+        landmarks.
+
+    Raises
+    ------
+    PainkitError
+        When the truth beside simulated clips is damaged.
     """
     columns = ["units", "density", "low", "high", "subjects", "images"]
-    settings = _settings(cohort)
+    causes = _causes(cohort)
     pain = np.flatnonzero((found.frames["true"] == "pain") & np.isfinite(found.landmarks).all(axis=(1, 2)))
-    if settings is None or not pain.size:
+    if causes is None or not pain.size:
         return pd.DataFrame(columns=columns)
     shown = found.take(pain)
     shares = region_shares(shown.maps(method, found.classes.index("pain")).heatmaps, shown.landmarks)
@@ -116,14 +119,16 @@ def agreement_with_causes(
     videos = cohort.sequences.set_index("sequence")["video"]
     parts = []
     for image, row in enumerate(shown.frames.to_dict("records")):
-        causes = clip_causes(settings, videos[row["sequence"]])
-        expression, decoys = (of[int(row["frame"])] for of in causes)
+        moved = causes.loc[(videos[row["sequence"]], int(row["frame"]))]
+        expression, decoys = (
+            moved[[f"AU{au}_{cause}" for au in AUS]].to_numpy(np.float64) for cause in ("expression", "decoy")
+        )
         for name, leads in (
             ("moved more by pain", expression - decoys),
             ("moved more by decoys", decoys - expression),
         ):
-            moved = [f"AU{au}" for au, lead in zip(AUS, leads, strict=True) if lead > _MOVED]
-            found_there = own[own["image"].eq(image) & own["name"].isin(moved)]["density"].dropna()
+            leading = [f"AU{au}" for au, lead in zip(AUS, leads, strict=True) if lead > _MOVED]
+            found_there = own[own["image"].eq(image) & own["name"].isin(leading)]["density"].dropna()
             if len(found_there):
                 parts.append((row["subject"], name, float(found_there.mean())))
     if not parts:
@@ -144,15 +149,21 @@ def agreement_with_causes(
 
 
 def pixel_record(found: HeldOutImages, cohort: Cohort) -> PixelRecord:
-    """Hand the images to the pixel explorer; on simulated clips with the places of the units shown."""
+    """Hand the images to the pixel explorer; on simulated clips with the places of the units shown.
+
+    Raises
+    ------
+    PainkitError
+        When the truth beside simulated clips is damaged.
+    """
     videos = cohort.sequences.set_index("sequence")["video"]
-    settings, size = _settings(cohort), (found.images.shape[1], found.images.shape[2])
+    causes, size = _causes(cohort), (found.images.shape[1], found.images.shape[2])
     regions: list[dict[str, NDArray[np.bool_]]] = []
     for row, points in zip(found.frames.to_dict("records"), found.landmarks, strict=True):
         own: dict[str, NDArray[np.bool_]] = {}
-        if settings is not None and np.isfinite(points).all():
-            moved = clip_causes(settings, videos[row["sequence"]])[0][int(row["frame"])]
-            shown = {au for au, most in zip(AUS, moved, strict=True) if most > _MOVED}
+        if causes is not None and np.isfinite(points).all():
+            moved = causes.loc[(videos[row["sequence"]], int(row["frame"]))]
+            shown = {au for au in AUS if moved[f"AU{au}_expression"] > _MOVED}
             masks = unit_masks(points, size)
             own = {f"AU{au} {UNIT_NAMES[au]}": mask for au, mask in masks.items() if au in shown}
         regions.append(own)
@@ -170,12 +181,17 @@ def pixel_record(found: HeldOutImages, cohort: Cohort) -> PixelRecord:
     )
 
 
-def _settings(cohort: Cohort) -> Settings | None:
-    """Settings of the simulation that drew the clips; None where none did, or another version."""
-    told = simulation_of(cohort.root) or {}
-    if told.get("version") != VERSION:
+def _causes(cohort: Cohort) -> pd.DataFrame | None:
+    """What moved each frame of simulated clips, by video and frame; None where nobody knows."""
+    path = cohort.root.parent / "truth" / "clips.parquet"
+    if simulation_of(cohort.root) is None or not path.is_file():
         return None
-    return Settings(**{one.name: told[one.name] for one in fields(Settings) if one.name in told})
+    try:
+        return pd.read_parquet(path).set_index(["video", "frame"])
+    except (OSError, ValueError, KeyError) as error:
+        raise PainkitError(
+            f"cannot be read: {error}", where=path, expected="what a simulation wrote"
+        ) from error
 
 
 def _over_subjects(values: pd.Series, weights: NDArray[np.float64]) -> tuple[float, float, float, int]:

@@ -17,7 +17,7 @@ from painkit.evaluation.study import Results
 from painkit.metrics.bootstrap import percentile_interval, resample_weights
 from painkit.models.crops.pain_level import FaceNetRegression
 
-__all__ = ["HeldOutFeatures", "held_out_features", "level_spread", "projection", "projections"]
+__all__ = ["HeldOutFeatures", "held_out_features", "level_spread", "projections"]
 
 _MEASURES = ("distance within levels", "share of variance within levels")
 
@@ -69,18 +69,17 @@ def _features(results: Results, row: str, store: CropStore) -> HeldOutFeatures:
 
 
 def projections(found: Mapping[str, HeldOutFeatures]) -> dict[str, pd.DataFrame]:
-    """`projection` of every row."""
-    return {name: projection(one) for name, one in found.items()}
-
-
-def projection(found: HeldOutFeatures) -> pd.DataFrame:
     """Project each fold's features on their first two principal components; folds have nets of their own.
 
     Returns
     -------
-    DataFrame
+    dict of str to DataFrame
         `HeldOutFeatures.frames` with x, y, and explained: the share of variance the two hold in that fold.
     """
+    return {name: _projection(one) for name, one in found.items()}
+
+
+def _projection(found: HeldOutFeatures) -> pd.DataFrame:
     table = found.frames.assign(x=np.nan, y=np.nan, explained=np.nan)
     for rows in found.frames.groupby("fold", sort=False).indices.values():
         components = PCA(2).fit(found.values[rows])

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from painkit.data.cohort import Cohort
 from painkit.data.crop_store import NO_FACE, UNREADABLE, CropStore
 from painkit.errors import PainkitError
+from painkit.evaluation.conclusions import answers, lowest_or_highest
 from painkit.evaluation.run_fold import limited_threads
 from painkit.evaluation.study import Results, Row, Rows, Study
 from painkit.evaluation.tables import published_beside
 from painkit.metrics import evaluate
+from painkit.models.crops.estimates import deep_features
 from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.features.base import Features
-from painkit.models.features.frame_features import deep_features, landmark_features
+from painkit.models.features.frame_features import landmark_features
 from painkit.models.features.osvr import OrdinalSVR
 from painkit.models.features.rcr import RecurrentConvolutionRegression
 from painkit.papers.paper import Paper
@@ -40,6 +42,7 @@ __all__ = [
     "score_released",
     "scored_frames",
     "traced",
+    "what_came_out",
 ]
 
 #: The paper's own rows, named as in `published`: ``FaceNetRegression(store=store, **ROWS[name])``.
@@ -215,6 +218,16 @@ def scored_frames(results: Results) -> str:
         "The correlation of a constant does not exist (a dash). RCR is published on another scale, so its "
         "numbers are never ranked with the levels."
     )
+
+
+def what_came_out(scores: pd.DataFrame, questions: pd.DataFrame) -> list[str]:
+    """Say in sentences what came out, from `Results.scores` and `Results.questions`."""
+    return [
+        lowest_or_highest(scores, "MAE"),
+        lowest_or_highest(scores, "wMAE"),
+        *answers(questions, "MAE", ["with center loss, or without", "pre-trained, or from scratch"]),
+        *answers(questions, "wMAE", ["with sampling, or without", "face net, or the train mean"]),
+    ]
 
 
 def traced(results: Results) -> dict[str, pd.DataFrame]:

@@ -13,6 +13,7 @@ import pandas as pd
 from painkit.data.cohort import Cohort
 from painkit.data.crop_building import build_crop_store
 from painkit.data.crop_store import CropStore
+from painkit.evaluation.conclusions import answers, cause_sentence
 from painkit.evaluation.published import published
 from painkit.evaluation.study import Results, Row, Rows
 from painkit.faces.crops import FaceCrop
@@ -32,6 +33,7 @@ __all__ = [
     "fold_sentence",
     "frames_per_class",
     "rows",
+    "what_came_out",
 ]
 
 #: The one row that the paper scores.
@@ -219,3 +221,26 @@ def fold_sentence(results: Results) -> str:
         f"Accuracy is {only.max():.2f} in the best fold, {only.mean():.2f} on average and {only.min():.2f} "
         "in the worst: the best fold, which the paper prints, is no estimate of how well the net works."
     )
+
+
+def what_came_out(results: Results, questions: pd.DataFrame, reading: str, causes: pd.DataFrame) -> list[str]:
+    """Say in sentences what came out.
+
+    Parameters
+    ----------
+    results : Results
+    questions : DataFrame
+        ``results.questions()``.
+    reading : str
+        Where the classes differ, see `painkit.papers.expression_regions.differences_sentence`.
+    causes : DataFrame
+        See `painkit.papers.expression_regions.agreement_with_causes`.
+    """
+    differences = causes[causes["units"] == "difference"].to_dict("records")
+    what = "density of relevance for pain about the action units that moved"
+    return [
+        fold_sentence(results),
+        *answers(questions, "accuracy"),
+        reading,
+        *(cause_sentence(row, "density", what) for row in differences),
+    ]

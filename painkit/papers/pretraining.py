@@ -18,7 +18,7 @@ from painkit.evaluation.keys import describe, digest, settled, versions
 from painkit.evaluation.run_fold import limited_threads
 from painkit.evaluation.study import Study
 from painkit.faces.crops import FaceCrop
-from painkit.files import write_atomically
+from painkit.files import write_text
 from painkit.kept import kept
 from painkit.metrics.verification import verification_auc
 from painkit.models.crops.verification import FaceVerification
@@ -196,5 +196,4 @@ def _train_and_test(net: FaceVerification, images: pd.DataFrame, test: Any, fold
             of, images.loc[test, "identity"], baseline=baseline, n_resamples=_RESAMPLES, seed=seed
         )
         rows.append({"row": name, "metric": "AUC", **found._asdict()})
-    with write_atomically(folder / "auc.csv") as path:
-        pd.DataFrame(rows).to_csv(path, index=False)
+    write_text(folder / "auc.csv", pd.DataFrame(rows).to_csv(index=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import RenderableType
 from sklearn.metrics import confusion_matrix
 
 from painkit.errors import PainkitError
@@ -19,9 +18,10 @@ from painkit.evaluation.published import published, released
 from painkit.metrics import applicable_metrics, evaluate, to_classes, trivial_rows
 from painkit.metrics.bootstrap import check_bootstrap
 from painkit.metrics.views import Average
+from painkit.printed import Printed
 from painkit.scoring.prediction_files import read_predictions
 from painkit.scoring.terminal_tables import section_tables
-from painkit.vocabulary.scales import SCALES, scale_of
+from painkit.vocabulary.scales import SCALES, Scale, scale_of
 
 __all__ = ["ScoreReport", "Section", "score"]
 
@@ -37,8 +37,8 @@ class Section:
     ----------
     file : str
         As given.
-    scale : str
-        Label of the scale of y_true.
+    scale : Scale
+        Of y_true.
     scale_note : str
         That the scale is only assumed, "" where the file or the caller states it. Then no published row
         stands beside.
@@ -53,11 +53,12 @@ class Section:
     table : DataFrame
         The rows of `ScoreReport.table` of this section.
     confusion : (classes, classes) DataFrame or None
-        Rows are y_true, columns are y_pred rounded, counts of rows; None where labels are not integer.
+        Rows are y_true, columns are y_pred (rounded to the nearest level), counts of rows; None where labels
+        are not integer.
     """
 
     file: str
-    scale: str
+    scale: Scale
     scale_note: str
     counts: dict[str, int]
     in_several_folds: int | None
@@ -68,7 +69,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class ScoreReport:
+class ScoreReport(Printed):
     """What `score` found; prints itself with rich.
 
     Attributes
@@ -97,22 +98,6 @@ class ScoreReport:
         """
         return pd.concat([section.table for section in self.sections], ignore_index=True)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from self._renderables()
-
-    def print(self, console: Console) -> None:
-        """Print to a terminal in its width, and to a pipe or a file in the width the tables need."""
-        if console.is_terminal:
-            console.print(self)
-        else:
-            console.file.write(self.to_text())
-
-    def to_text(self, width: int = 118) -> str:
-        """Return the report as plain text of so many columns."""
-        out = io.StringIO()
-        Console(file=out, width=width, color_system=None, legacy_windows=False).print(self)
-        return out.getvalue()
-
     def to_csv(self) -> str:
         """Return `table` as comma-separated text."""
         return self.table.to_csv(index=False, lineterminator="\n")
@@ -126,7 +111,7 @@ class ScoreReport:
             files.append(
                 {
                     "file": section.file,
-                    "scale": section.scale,
+                    "scale": section.scale.label,
                     "scale_assumed": bool(section.scale_note),
                     **section.counts,
                     "leaky": None if shared is None else shared > 0,
@@ -142,10 +127,11 @@ class ScoreReport:
     def _renderables(self) -> Iterator[RenderableType]:
         for section in self.sections:
             yield from section_tables(section, self.level)
+        levels = any(one.scale.ordered and one.confusion is not None for one in self.sections)
         yield (
             f"Intervals: {self.level:.0%}, percentiles of {self.n_resamples:,} resamples of the subjects "
-            f"(seed {self.seed}).\n- : does not exist, or was not published. "
-            "Classes are estimates rounded to the nearest level."
+            f"(seed {self.seed}).\n- : does not exist, or was not published."
+            f"{' Classes are estimates rounded to the nearest level.' if levels else ''}"
         )
 
 
@@ -199,6 +185,7 @@ def _section(
     path: Path, target: str, rows: pd.DataFrame, n_resamples: int, seed: int, level: float
 ) -> Section:
     averages: list[Average] = ["per_subject", "pooled"]
+    scale = scale_of(target)
     counts = {
         "rows": len(rows),
         "subjects": len(rows["subject"].unique()),
@@ -236,10 +223,9 @@ def _section(
     table = table.astype(whole)[COLUMNS]
     classes = None
     if "accuracy" in metrics:
-        n = 1 + scale_of(target).high
+        n = 1 + scale.high
         counted = confusion_matrix(rows["y_true"], to_classes(rows["y_pred"], n), labels=range(n))
         classes = pd.DataFrame(counted)
-    scale = scale_of(target).label
     return Section(str(path), scale, scale_note, counts, shared, fold_note, released_as, table, classes)
 
 

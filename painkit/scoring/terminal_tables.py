@@ -10,6 +10,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from painkit.metrics.statistics import SMALLER_IS_BETTER
+
 if TYPE_CHECKING:
     from painkit.scoring.score import Section
 
@@ -20,34 +22,28 @@ TITLES = {
     "pooled": "Pooled over all rows",
     "per_fold": "Mean over folds (of the value within each fold)",
 }
-SMALLER_IS_BETTER = {"MAE", "MSE", "RMSE", "wMAE", "wMSE"}
 BESIDE = ("MAE", "MSE", "PCC", "ICC(3,1)", "wMAE", "wMSE", "accuracy", "AUC")
 
 
 def section_tables(section: Section, level: float) -> Iterator[RenderableType]:
     """Yield a heading, one table for each averaging, the published rows and the confusion of the classes."""
     counts = ", ".join(f"{count:,} {name}" for name, count in section.counts.items())
-    yield f"[bold]{escape(section.file)}[/bold]: {escape(section.scale)}, {counts}"
-    if section.scale_note:
-        yield f"[bold]{escape(section.scale_note)}[/bold]"
-    if section.fold_note:
-        yield f"[bold]{escape(section.fold_note)}[/bold]"
+    yield f"[bold]{escape(section.file)}[/bold]: {escape(section.scale.label)}, {counts}"
+    for note in filter(None, (section.scale_note, section.fold_note)):
+        yield f"[bold]{escape(note)}[/bold]"
     if section.released_as:
         yield f"released predictions of facenet_regression, row [bold]{escape(section.released_as)}[/bold]"
     whole = section.table[~section.table["metric"].str.contains("[", regex=False)]
     for average, title in TITLES.items():
         rows = whole[(whole["average"] == average) & (whole["kind"] != "published")]
         if len(rows):
-            yield _metrics(rows, f"{title}, {section.scale}", level)
+            yield _metrics(rows, f"{title}, {section.scale.label}", level)
     yield from _published(whole, section)
     yield from _classes(section)
 
 
 def _metrics(rows: pd.DataFrame, title: str, level: float) -> Table:
-    table = Table(title=escape(title), title_justify="left", title_style="bold")
-    table.add_column("metric")
-    for heading in ("value", f"{level:.0%} interval", "defined"):
-        table.add_column(heading, justify="right")
+    table = _titled(title, "metric", "value", f"{level:.0%} interval", "defined")
     trivial = rows[rows["kind"] == "trivial"]
     for name in trivial["row"].unique():
         table.add_column(name, justify="right", style="dim")
@@ -71,14 +67,8 @@ def _published(whole: pd.DataFrame, section: Section) -> Iterator[Table]:
         if not metrics:
             continue
         shown = average if average in TITLES else "pooled"
-        table = Table(
-            title=f"Published, {escape(section.scale)}, averaging {str(average).replace('_', ' ')}",
-            title_justify="left",
-            title_style="bold",
-        )
-        table.add_column("row")
-        for name in metrics:
-            table.add_column(_name(name), justify="right")
+        title = f"Published, {section.scale.label}, averaging {str(average).replace('_', ' ')}"
+        table = _titled(title, "row", *map(_name, metrics))
         table.add_column("source", style="dim")
         ours = whole[(whole["kind"] != "published") & (whole["average"] == shown)]
         for row, values in ours.groupby("row", sort=False):
@@ -114,22 +104,23 @@ def _classes(section: Section) -> Iterator[Table]:
         return
     mine = section.table[(section.table["kind"] == "predictions") & (section.table["average"] == "pooled")]
     values = mine.set_index("metric")["value"]
-    table = Table(
-        title=f"Levels, pooled, {escape(section.scale)}: rows y_true, columns y_pred rounded",
-        title_justify="left",
-        title_style="bold",
-    )
-    table.add_column("y_true", justify="right")
-    for k in section.confusion.columns:
-        table.add_column(str(k), justify="right")
-    for name in ("precision", "recall", "F1"):
-        table.add_column(name, justify="right")
-    for level, counts in section.confusion.iterrows():
-        scores = (
-            _number(values.get(f"{name}[{level}]", float("nan"))) for name in ("precision", "recall", "F1")
-        )
-        table.add_row(str(level), *(f"{count:,}" for count in counts), *scores)
+    scale, metrics = section.scale, ("precision", "recall", "F1")
+    what, rounded = ("Levels", " rounded") if scale.ordered else ("Classes", "")
+    title = f"{what}, pooled, {scale.label}: rows y_true, columns y_pred{rounded}"
+    names = scale.classes or section.confusion.columns.astype(str)
+    table = _titled(title, "y_true", *names, *metrics)
+    for k, (name, counts) in enumerate(zip(names, section.confusion.to_numpy(), strict=True)):
+        scores = (_number(values.get(f"{metric}[{k}]", float("nan"))) for metric in metrics)
+        table.add_row(name, *(f"{count:,}" for count in counts), *scores)
     yield table
+
+
+def _titled(title: str, first: str, *numbers: str) -> Table:
+    """An empty table with a title, a column of names and columns of numbers."""
+    table = Table(first, title=escape(title), title_justify="left", title_style="bold")
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
 
 
 def _name(metric: str) -> str:

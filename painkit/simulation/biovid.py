@@ -13,19 +13,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from painkit.errors import PainkitError
-from painkit.files import write_atomically
+from painkit.files import write_atomically, write_text
 from painkit.simulation.anatomy import Person, draw_person
 from painkit.simulation.causes import TRACE, stream
 from painkit.simulation.dynamics import draw_decoys, draw_pose, draw_style, grimace
 from painkit.simulation.portraits import MIXTURES, units
-from painkit.simulation.profiles import PROFILES, Settings, Size
+from painkit.simulation.profiles import Size
 from painkit.simulation.render import render
 from painkit.simulation.writer import Task
+from painkit.vocabulary.action_units import AUS
 from painkit.vocabulary.classes import STIMULI
 from painkit.vocabulary.personal import AGES, GENDERS
 
-__all__ = ["biovid_tables", "biovid_tasks", "clip_causes"]
+__all__ = ["biovid_tables", "biovid_tasks", "clip_truth"]
 
 FPS: Final = 25
 FRAMES_PER_VIDEO: Final = 138
@@ -33,6 +33,9 @@ FRAMES_PER_VIDEO: Final = 138
 PEAK_PSPI: Final = (0.0, 0.8, 2.0, 5.0, 9.0)
 """Median PSPI at the peak of a clip of each class."""
 POSED: Final = ("happiness", "disgust", "pain")
+SHOWN: Final = {"brow": 4.0, "levator": 0.2, "stretch": 0.6}
+"""How much more heat pain shows about the brows, and less about nose and mouth, than the archive's pain does.
+Disgust moves nose and mouth, so even a furrowed face tells the two apart."""
 
 
 def biovid_tables(size: Size, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -77,10 +80,8 @@ def biovid_tasks(root: Path, size: Size, seed: int) -> list[Task]:
 
 
 def _tables(of_samples: Path, of_posed: Path, samples: pd.DataFrame, posed: pd.DataFrame) -> None:
-    with write_atomically(of_samples) as path:
-        samples.to_csv(path, sep="\t", index=False)
-    with write_atomically(of_posed) as path:
-        posed.to_csv(path, index=False)
+    write_text(of_samples, samples.to_csv(sep="\t", index=False))
+    write_text(of_posed, posed.to_csv(index=False))
 
 
 def _subject(seed: int, number: int) -> tuple[str, Person]:
@@ -112,33 +113,32 @@ def _clips(size: Size, seed: int) -> dict[str, _Clip]:
     return {path: _Clip(number[who], i, label) for i, (path, who, label) in enumerate(listed, start=1)}
 
 
-def clip_causes(settings: Settings, video: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What moved the face in each frame of a clip.
-
-    Parameters
-    ----------
-    settings : Settings
-        Of the simulation.
-    video : str
-        Path in ``biovid``.
+def clip_truth(size: Size, seed: int) -> pd.DataFrame:
+    """What moved the face in each frame of each clip.
 
     Returns
     -------
-    expression, decoys : (n_frames, 15) arrays
-        Intensities 0-5 of the units in the order of `AUS`: what the pain or the posed expression asks for,
-        and what moves besides. The larger of both, a little smoothed, is drawn.
-
-    Raises
-    ------
-    PainkitError
-        When the simulation has no such clip.
+    DataFrame
+        video (path in ``biovid``), frame (from 0), yaw, pitch, roll, tx, ty, scale, and by unit, at 0-5:
+        AU<n> as shown, AU<n>_expression, what the pain or the posed expression asks for, and AU<n>_decoy,
+        what moves besides. The larger of both, a little smoothed, is shown.
     """
-    size = PROFILES[settings.profile]
-    clip = _clips(size, settings.seed).get(video)
-    if clip is None:
-        raise PainkitError("the simulation has no such clip", where=video)
-    expression, decoys, _ = _movements(settings.seed, clip)
-    return expression[:: size.clip_step], decoys[:: size.clip_step]
+    names = ["yaw", "pitch", "roll", "tx", "ty", "scale"]
+    names += [f"AU{au}{end}" for end in ("", "_expression", "_decoy") for au in AUS]
+    tables = []
+    for video, clip in _clips(size, seed).items():
+        expression, decoys, pose = _movements(seed, clip)
+        rows = np.hstack([pose, _shown(expression, decoys), expression, decoys])[:: size.clip_step]
+        table = pd.DataFrame(rows.astype(np.float32), columns=names)
+        table.insert(0, "video", video)
+        table.insert(1, "frame", np.arange(len(table)))
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _shown(expression: NDArray[np.float64], decoys: NDArray[np.float64]) -> NDArray[np.float64]:
+    smooth = gaussian_filter1d(np.maximum(expression, decoys), 0.7, axis=0)
+    return np.asarray(smooth.clip(0, 5), float)
 
 
 def _movements(
@@ -147,6 +147,7 @@ def _movements(
     """Expression, decoys and pose in all frames."""
     rng = stream(seed, 23, clip.sample)
     style = draw_style(stream(seed, 24, clip.number))
+    style |= {name: times * style[name] for name, times in SHOWN.items()}
     time = np.arange(FRAMES_PER_VIDEO)
     begin, apex = rng.uniform(15, 50), rng.uniform(70, 110)
     envelope = np.clip(np.minimum((time - begin) / (apex - begin), 1 - (time - apex) / 60), 0, 1) ** 1.5
@@ -165,7 +166,7 @@ def _movements(
 def _clip(path: Path, seed: int, clip: _Clip, step: int) -> None:
     person = _subject(seed, clip.number)[1]
     expression, decoys, pose = _movements(seed, clip)
-    shown = gaussian_filter1d(np.maximum(expression, decoys), 0.7, axis=0).clip(0, 5)
+    shown = _shown(expression, decoys)
     frames = [render(person, a, p) for a, p in zip(shown[::step], pose[::step], strict=True)]
     _encode(path, frames, Fraction(FPS, step))
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from painkit.files import write_atomically
+from painkit.files import write_text
 from painkit.simulation.anatomy import Person, draw_person
 from painkit.simulation.causes import stream
 from painkit.simulation.dynamics import draw_pose
@@ -57,8 +57,7 @@ def _write(labels: Path, votes: Path, count: int, seed: int) -> None:
         old.append(f"{code},{' '.join(map(str, pixels.ravel().tolist()))},{usage}")
         new.append(f"{usage},{name},{','.join(map(str, vote))}")
     for path, lines in ((labels, old), (votes, new)):
-        with write_atomically(path) as temporary:
-            temporary.write_text("\n".join(lines) + "\n", "ascii")
+        write_text(path, "\n".join(lines) + "\n")
 
 
 def _empty(rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -23,13 +23,14 @@ MIXTURES: Final[Mapping[str, Mapping[int, float]]] = {
     "surprise": {1: 4, 2: 4, 5: 3.5, 25: 3, 26: 3.5},
     "sadness": {1: 4, 4: 2.5, 15: 4, 17: 2.5},
     "anger": {4: 4.5, 5: 2, 7: 3, 17: 2, 10: 1},
-    "disgust": {4: 1.5, 9: 4.5, 10: 3.5, 17: 1.5},
+    "disgust": {9: 4.5, 10: 3.5, 15: 2, 17: 2.5},
     "fear": {1: 4, 2: 2.5, 4: 3, 5: 4, 20: 4, 25: 2.5},
     "contempt": {12: 1.3, 15: 1.5, 17: 2},
-    "pain": {4: 3.5, 6: 3.5, 7: 3, 9: 2.5, 10: 2.5, 20: 2, 25: 2, 43: 4},
+    "pain": {4: 4.5, 6: 4, 7: 4, 9: 0.5, 10: 1, 20: 2, 25: 2, 43: 4},
 }
 """Typical intensities 0-5 of the units of an expression at full strength: after Ekman, Friesen and Hager
-(2002), for pain after Prkachin and Solomon (2008)."""
+(2002), for pain after Prkachin and Solomon (2008). Pain has little of the nose's and upper lip's units, and
+disgust none of the brows', so that age's furrows do not make them alike."""
 
 
 def units(mixture: Mapping[int, float], strength: float = 1.0) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from painkit.files import cache_folder
 
 __all__ = ["IMAGES", "PROFILES", "THIN", "VERSION", "Settings", "Size", "default_root"]
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Of the simulation; counts up when the same settings give other files."""
 IMAGES: Final = ("none", "thin", "all")
 THIN: Final = (50, 12, 10, 8, 6, 6)
@@ -95,17 +95,6 @@ class Settings:
 
 
 def default_root(profile: str = "demo", images: str = "thin", seed: int = 0, shortcut: float = 0.0) -> Path:
-    """Where a simulation is kept when no folder is given.
-
-    Parameters
-    ----------
-    profile, images, seed, shortcut
-        As in `Settings`.
-
-    Returns
-    -------
-    Path
-        Below `painkit.files.cache_folder`.
-    """
+    """Where a simulation with these `Settings` is kept when no folder is given: below `cache_folder`."""
     Settings(profile, images, seed, shortcut)
     return cache_folder() / "simulated" / f"v{VERSION}-{profile}-{images}-seed{seed}-shortcut{shortcut:g}"

@@ -95,20 +95,23 @@ def unit_furrows(flat: Points) -> dict[int, Furrows]:
     f[6].blob(-25, low + 3.4, 8, 1.8, 0, -0.35)
     f[6].blob(_pt(flat, 80)[0], _pt(flat, 80)[1] - 2, 9, 6, 0, -0.35)
     f[6].blob(-33, flat[80, 1] + 11, 11, 3, -0.25, 0.22)
-    f[7].line([(-13.5, low + 1.5), (-20, low + 4.2), (-28, low + 4.2), (-34.5, low + 1.2)], 1.5, 0.62, 0.5)
-    f[7].blob(-24.6, low + 2.0, 7, 1.0, 0, -0.25)
+    f[7].line([(-13.5, low + 1.5), (-20, low + 4.2), (-28, low + 4.2), (-34.5, low + 1.2)], 1.8, 0.80, 0.5)
+    f[7].line([(-16, low + 5.0), (-22, low + 7.4), (-29, low + 7.0)], 1.4, 0.42, 0.6)
+    f[7].blob(-24.6, low + 2.0, 7.5, 1.3, 0, -0.40)
+    f[7].blob(-24.6, float(flat[37, 1]) - 3.0, 9, 2.0, 0, 0.22)
+    # Across the bridge below the brows, and down both flanks of the nose.
     root = float(flat[27, 1])
-    for dy, w in ((-4.0, 7.0), (1.0, 6.2), (6.0, 5.4)):
+    for dy, w in ((1.5, 6.2), (6.5, 5.6)):
         f[9].line(
-            [(-w, root + dy - 1.5), (0, root + dy + 0.8), (w, root + dy - 1.5)], 1.6, 0.72, 0.5, twin=False
+            [(-w, root + dy - 1.5), (0, root + dy + 0.8), (w, root + dy - 1.5)], 1.7, 0.72, 0.6, twin=False
         )
-    f[9].line([(-4.5, root + 6), (-8.5, root + 10.5), (-12.5, root + 13)], 1.5, 0.62, 0.5)
-    f[9].line([(-5.0, root + 12), (-9.0, root + 17), (-13, root + 20)], 1.5, 0.55, 0.5)
-    f[9].line(_fold(flat, 0.55), 2.2, 0.42, 0.9)
-    f[9].blob(-15, float(flat[82, 1]), 4.5, 4, 0.5, -0.28)
-    f[9].line([(-4, inner[1] - 3), (-3.6, inner[1] + 4)], 1.7, 0.5)
-    f[10].line(_fold(flat, 0.75), 2.3, 0.58, 0.9)
-    f[10].blob(-22, float(flat[31, 1]) + 2, 5, 6, 0.6, -0.35)
+    for dy, depth in ((8.0, 0.64), (14.5, 0.56)):
+        f[9].line([(-4.8, root + dy), (-8.8, root + dy + 4.6), (-13, root + dy + 7.2)], 1.6, depth, 0.5)
+    f[9].line(_fold(flat, 0.55), 2.3, 0.50, 0.9)
+    f[9].blob(-16, float(flat[82, 1]) + 1, 5, 4.5, 0.5, -0.38)
+    f[9].blob(-13.5, float(flat[31, 1]) - 2, 2.2, 4.2, 0, 0.34)
+    f[10].line(_fold(flat, 0.75), 2.3, 0.62, 0.9)
+    f[10].blob(-22, float(flat[31, 1]) + 2, 5, 6, 0.6, -0.40)
     f[10].blob(-10, float(flat[50, 1]) - 4, 4, 3, 0, -0.15)
     f[12].line(_fold(flat, 0.9), 2.2, 0.55, 0.9)
     f[12].blob(_pt(flat, 80)[0] + 2, _pt(flat, 80)[1] + 4, 9, 7, 0, -0.40)
@@ -132,11 +135,17 @@ def unit_furrows(flat: Points) -> dict[int, Furrows]:
     f[15].blob(corner[0] + 7, corner[1] + 13, 5, 3, 0, -0.18)
     boss, groove = float(flat[88, 1]), float(flat[89, 1])
     f[17].line(
-        [(-11, groove + 2.2), (-5, groove - 0.3), (5, groove - 0.3), (11, groove + 2.2)], 2.4, 0.8, twin=False
+        [(-12, groove + 3.0), (-5.5, groove - 0.4), (5.5, groove - 0.4), (12, groove + 3.0)],
+        2.8,
+        1.0,
+        twin=False,
     )
-    for x, y, r in ((-2.6, 1, 1.5), (-6.8, -1, 1.4), (-7.2, 4, 1.5), (-3, 6, 1.4), (-11, 2, 1.3)):
-        f[17].blob(x, boss + y, r, 0.8 * r, 0, 0.34)
-    f[17].blob(-5, boss + 2.0, 5, 4, 0, -0.20)
+    for x, y, r in (
+        (-2.6, 1, 1.7), (-6.8, -1, 1.6), (-7.4, 4, 1.7), (-3, 6, 1.6), (-11.4, 2, 1.5), (-10, 7, 1.4),
+        (0, 3.5, 1.5),
+    ):  # fmt: skip
+        f[17].blob(x, boss + y, r, 0.8 * r, 0, 0.46)
+    f[17].blob(-5, boss + 2.0, 6, 5, 0, -0.24)
     f[20].line(
         [(corner[0] - 5, corner[1] - 6), (corner[0] - 6.5, corner[1]), (corner[0] - 5, corner[1] + 7)],
         2.4,

@@ -13,7 +13,7 @@ import joblib
 from tqdm import tqdm
 
 from painkit.errors import PainkitError
-from painkit.files import locked, refusals_told, write_atomically
+from painkit.files import locked, refusals_told, write_text
 from painkit.simulation.biovid import biovid_tasks
 from painkit.simulation.dynamics import person_of
 from painkit.simulation.ferplus import ferplus_tasks
@@ -91,13 +91,11 @@ def _complete(root: Path, settings: Settings, jobs: int, progress: bool) -> None
     tasks += [sequence_task(root, sequence) for sequence in _sequences(labels, seed)]
     tasks += region_tasks(root, labels, seed)
     _run(tasks, jobs, progress)
-    write_truth(root, labels, seed, shortcut)
+    write_truth(root, labels, settings)
     subjects = labels.latents.subjects[["subject", "gender", "age", "complexion"]]
-    with write_atomically(root / "subjects.csv") as path:
-        subjects.to_csv(path, index=False)
+    write_text(root / "subjects.csv", subjects.to_csv(index=False))
     _sweep(root)
-    with write_atomically(root / MARKER) as path:
-        path.write_text(marker_text(settings.marker()), "utf-8")
+    write_text(root / MARKER, marker_text(settings.marker()))
     (root / BEGUN).unlink(missing_ok=True)
 
 
@@ -118,8 +116,7 @@ def _begin(root: Path, settings: Settings) -> bool:
             return True
     if root.is_dir() and any(root.iterdir()):
         raise PainkitError("is not empty and no simulation", where=root, expected="a new or empty folder")
-    with write_atomically(root / BEGUN) as path:
-        path.write_text(marker_text(settings.marker()), "utf-8")
+    write_text(root / BEGUN, marker_text(settings.marker()))
     return True
 
 

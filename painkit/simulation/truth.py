@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from painkit.faces.alignment import ALIGNED_SIZE, apply_transform, five_points, similarity_transform
-from painkit.files import write_atomically
+from painkit.files import write_atomically, write_text
 from painkit.simulation import causes
 from painkit.simulation.action_units import DISPLACEMENT, landmarks
 from painkit.simulation.anatomy import MEAN_FACE, NEUTRAL_POSE, Person, project
+from painkit.simulation.biovid import clip_truth
 from painkit.simulation.dynamics import person_of
 from painkit.simulation.labels import Labels
+from painkit.simulation.profiles import PROFILES, Settings
 from painkit.simulation.regions import SHORTCUT_REGION, region_mask
 from painkit.simulation.writer import Task, folder_task, write_png
 from painkit.vocabulary.action_units import AUS
@@ -36,14 +38,17 @@ units.csv       displacement of every landmark by every unit at intensity 5 on t
                 before head pose
 landmarks.csv   mean displacement in pixels that pain causes, and that decoys cause, of every landmark, by
                 subject
+clips.parquet   of every frame of every clip in ``biovid``: head pose, AU<n>: shown intensity 0-5, and what
+                would show by one cause alone, AU<n>_expression: pain or the posed expression, AU<n>_decoy:
+                all else; not there where no clips are
 regions/        pixels where each unit may show: on the mean face and on every subject's face at rest, in
                 the 320x240 image at neutral pose and in the aligned 112x96 crop
 """
 
 
-def write_truth(root: Path, labels: Labels, seed: int, shortcut: float) -> None:
+def write_truth(root: Path, labels: Labels, settings: Settings) -> None:
     """Write ``truth/`` without the regions, which `region_tasks` write."""
-    folder = root / "truth"
+    folder, seed = root / "truth", settings.seed
     latents = labels.latents
     unit, point = np.divmod(np.arange(len(AUS) * 66), 66)
     moved = pd.DataFrame(DISPLACEMENT.reshape(-1, 3), columns=["dx", "dy", "dz"])
@@ -56,16 +61,16 @@ def write_truth(root: Path, labels: Labels, seed: int, shortcut: float) -> None:
         "landmarks": landmark_truth(labels, seed),
     }
     for name, table in tables.items():
-        with write_atomically(folder / f"{name}.csv") as path:
-            table.to_csv(path, index=False, float_format="%.9g")
+        write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.9g"))
     with write_atomically(folder / "frames.parquet") as path:
         frame_truth(labels).to_parquet(path, index=False)
+    if settings.images != "none":
+        with write_atomically(folder / "clips.parquet") as path:
+            clip_truth(PROFILES[settings.profile], seed).to_parquet(path, index=False)
     effects = {name.lower(): getattr(causes, name) for name in causes.__all__ if name.isupper()}
-    about = {**effects, "shortcut": {"share": shortcut, "region_xyxy": SHORTCUT_REGION}}
-    with write_atomically(folder / "causes.json") as path:
-        path.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-    with write_atomically(folder / "README.txt") as path:
-        path.write_text(README, "utf-8")
+    about = {**effects, "shortcut": {"share": settings.shortcut, "region_xyxy": SHORTCUT_REGION}}
+    write_text(folder / "causes.json", json.dumps(about, indent=1) + "\n")
+    write_text(folder / "README.txt", README)
 
 
 def frame_truth(labels: Labels) -> pd.DataFrame:

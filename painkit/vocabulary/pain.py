@@ -85,20 +85,7 @@ def level_0_5(pspi: ArrayLike) -> Floats:
 def seven_levels(pspi: ArrayLike) -> Floats:
     """Quantise PSPI as 0 | 1-2 | 3-4 | 5-6 | 7-9 | 10-12 | 13+ into levels 0-6 (Hosseini et al., Table I).
 
-    Parameters
-    ----------
-    pspi : array-like
-        0-16, any shape; values between two integers go with the lower one.
-
-    Returns
-    -------
-    array of float
-        Same shape; NaN stays NaN.
-
-    Raises
-    ------
-    PainkitError
-        When a value is outside 0-16.
+    Parameters, result and errors are those of `level_0_5`.
     """
     return _quantise(pspi, SEVEN_LEVELS)
 

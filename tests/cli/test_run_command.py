@@ -97,9 +97,7 @@ def test_text_from_data_is_escaped_and_progress_bars_are_left_out(page):
     assert "100%|" in page.with_suffix(".ipynb").read_text()
     assert "100%|" not in text
     # Between two states of a bar stand warnings, which are kept: in one box, without a blank line.
-    boxes = re.findall(
-        r'data-mime-type="application/vnd.jupyter.stderr"[^>]*>\s*<pre>(.*?)</pre>', text, re.DOTALL
-    )
+    boxes = re.findall(r'class="[^"]*output_stderr[^"]*">\s*<pre>(.*?)</pre>', text, re.DOTALL)
     assert boxes == ["mind this\nmind this\n"]
 
 

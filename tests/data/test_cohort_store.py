@@ -62,7 +62,7 @@ def test_only_the_rows_asked_for(cohort: Cohort, tmp_path: Path) -> None:
 def test_key_follows_the_cohort(cohort: Cohort, tmp_path: Path) -> None:
     first = cohort_store(cohort, tmp_path / "s", progress=False)
     object.__setattr__(cohort, "fingerprint", "other")
-    assert cohort_store(cohort, tmp_path / "s", progress=False).key != first.key
+    assert cohort_store(cohort, tmp_path / "s", progress=False).fingerprint != first.fingerprint
 
 
 def test_a_black_frame_of_the_crop_size_is_no_face(cohort: Cohort, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_crops_of_clips(jobs: int, decoded: list[int], tmp_path: Path) -> None:
     store = clip_store(cohort, frames, tmp_path / "s", jobs=jobs, progress=False)
     assert len(store) == len(frames) == 60 + 60 + 50 + 1
     assert len(decoded) == 60 + 57 + 45
-    assert store.counts() == {"stored": 162, "no_face": 0, "unreadable": 9, "not_requested": 0}
+    assert store.description["counts"] == [0, 162, 0, 9]
     told = frames[~store.usable].groupby("video")["frame"].agg(list).to_dict()
     assert told == {"absent.mp4": [0], "b.mp4": [0, 20, 21], "c.mp4": [45, 46, 47, 48, 49]}
     rows = np.flatnonzero(store.usable)

@@ -11,7 +11,7 @@ import pytest
 
 import painkit.data
 from painkit.errors import PainkitError
-from painkit.figures.comparisons import relevance_by_fold, rows_with_intervals
+from painkit.figures.comparisons import leak_inflation, relevance_by_fold, rows_with_intervals
 from painkit.figures.estimates import bands_by_subject, coverage, errors_by_subject
 from painkit.figures.faces import (
     face_strip,
@@ -191,3 +191,44 @@ def test_only_simulated_figures_say_simulated(simulated):
         simulated=simulated,
     )
     assert ("Simulated" in str(figure.layout.title.subtitle.text)) is simulated
+
+
+def test_leaks_are_drawn_beside_each_other_and_what_does_not_apply_says_so():
+    """The subject folds, which all are compared with, are no leak; what has no value gets a word."""
+
+    def table(row, scale, applies):
+        return pd.DataFrame(
+            {
+                "row": row,
+                "leak": ["subject folds", "random frames", "selection"],
+                "applies": [True, True, applies],
+                "metric": "MAE",
+                "leaky": [1.0, 0.5, 0.8 if applies else np.nan],
+                "honest": [1.0, 1.0, 0.9 if applies else np.nan],
+                "inflation": [np.nan, 0.5, 0.1 if applies else np.nan],
+                "low": [np.nan, 0.25, 0.05 if applies else np.nan],
+                "high": [np.nan, 1.0, 0.2 if applies else np.nan],
+                "compared_with": ["", "subject folds", "inner"],
+                "average": "pooled",
+                "scale": scale,
+                "near_in_time": [0, 60, 0],
+                "near_in_space": [0, 20, np.nan],
+                "copy_in_training": [0, 0, 0],
+                "test_samples": 80,
+            }
+        )
+
+    figure = leak_inflation(table("one", "level 0-5", True), table("two", "level 0-5", False), simulated=True)
+    dots = [part for part in figure.data if part.type == "scatter"]
+    assert [part.name for part in dots] == ["one, pooled", "two, pooled"]
+    np.testing.assert_array_equal(dots[0].x, [0.5, 0.1])
+    np.testing.assert_allclose(dots[0].error_x.array, [0.5, 0.1])
+    np.testing.assert_allclose(dots[0].error_x.arrayminus, [0.25, 0.05])
+    assert list(dots[0].y) == ["random frames", "selection"]
+    assert dots[0].text[0] == "0.500 beside 1.000 (subject folds)"
+    bars = [part for part in figure.data if part.type == "bar"]
+    np.testing.assert_allclose(bars[0].x, [75, 0])
+    told = [note.text for note in figure.layout.annotations]
+    assert "not applicable to two" in told
+    assert "MAE<br>level 0-5" in told
+    assert "Simulated" in figure.layout.title.subtitle.text

@@ -37,15 +37,14 @@ class Classifier(ClassifierMixin, CropEstimator):
     def fit(self, X: pd.DataFrame, y: Any) -> Classifier:
         frames, labels = self._labelled_frames(X, y)
         self.classes_, classes = np.unique(labels, return_inverse=True)
-        rng = np.random.default_rng(self.random_state)
-        self._start(0, X, y)
+        seed, rng = self._start(X, y)
         targets, optimizer = torch.from_numpy(classes), self._optimizer()
 
         def step(batch: Any) -> list[torch.Tensor]:
             images, positions = batch
             return descend([nn.functional.cross_entropy(self.net_(images), targets[positions])], optimizer)
 
-        self._train(step, frames["row"].to_numpy(), classes, 0, rng)
+        self._train(step, frames["row"].to_numpy(), classes, seed, rng)
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.crops.verification import FaceVerification
 from painkit.models.nets.face_net import FaceBackbone, to_input
 from painkit.models.nets.weights import WeightsFile, save_face_weights
-from painkit.papers.face_features import HeldOutFeatures, held_out_features, level_spread, projection
+from painkit.papers.face_features import HeldOutFeatures, held_out_features, level_spread, projections
 from painkit.papers.facenet_regression import (
     BEST_ROW,
     SCRATCH_ROW,
@@ -149,8 +149,10 @@ def test_osvr_and_rcr_see_landmarks_or_the_net(crops: CropStore, tmp_path: Path)
     assert one.shape == (16, 5, 4)
     assert seen.shape == (60, 16)
     assert np.flatnonzero(np.isnan(seen).any(axis=1)).tolist() == [3, 7]  # no face
-    # One image alone and the same among others may be added up in another order.
-    np.testing.assert_allclose(seen[5], one.mean(axis=(1, 2)), rtol=1e-4, atol=1e-6)
+    # One image alone and the same among others may be added up in another order: over 20 nets that moved no
+    # feature by more than 3e-7 of the largest. A small one, where much cancels, loses more of itself.
+    alone = one.mean(axis=(1, 2))
+    np.testing.assert_allclose(seen[5], alone, rtol=0, atol=1e-5 * np.abs(alone).max())
     for name in ("OSVR-L1", "OSVR-L2", "RCR"):
         assert rows(crops, seen).estimators[name].estimator.features is seen
     assert baseline_features(study, crops).shape == (60, 132)
@@ -268,7 +270,7 @@ def test_projection_keeps_distances_of_features_that_lie_in_a_plane() -> None:
         pd.concat([one.frames for one in halves], ignore_index=True),
         np.concatenate([one.values for one in halves]),
     )
-    drawn = projection(both)
+    drawn = projections({"both": both})["both"]
     for start in (0, 20):  # each fold by itself: their nets have nothing in common
         xy, known = drawn.loc[start : start + 19, ["x", "y"]].to_numpy(), plane[start : start + 20]
         np.testing.assert_allclose(

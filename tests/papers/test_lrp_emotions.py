@@ -18,14 +18,13 @@ from painkit.attribution.region_reading import region_shares
 from painkit.data.crop_store import CropStore
 from painkit.data.expressions import expressions_of
 from painkit.data.unbc import read_unbc
+from painkit.errors import PainkitError
 from painkit.evaluation.protocols import protocol_named
 from painkit.evaluation.study import Results, Study
 from painkit.models.nets.vgg_face import to_input
 from painkit.papers import expression_images, expression_maps, expression_regions, lrp_emotions
 from painkit.papers.expression_images import HeldOutImages
 from painkit.simulation.action_units import AUS
-from painkit.simulation.biovid import clip_causes
-from painkit.simulation.profiles import Settings
 from painkit.vocabulary.classes import EXPRESSIONS
 
 NET = {
@@ -189,10 +188,11 @@ def test_images_of_another_set_are_its_subjects_worst_frames(
 
 
 def test_density_about_the_units_of_pain_and_of_decoys(
-    ran: tuple[Results, CropStore], found: HeldOutImages
+    ran: tuple[Results, CropStore], found: HeldOutImages, smoke: Path
 ) -> None:
     """One image at a time, unit by unit."""
     cohort = ran[0].study.cohort
+    clips = pd.read_parquet(smoke / "truth" / "clips.parquet")
     face = np.stack([np.linspace(4, 28, 66), 16 + 10 * np.sin(np.arange(66.0))], axis=1)
     marked = replace(found, landmarks=np.broadcast_to(face, (len(found.frames), 66, 2)))
     table = expression_regions.agreement_with_causes(marked, cohort, n_resamples=50).set_index("units")
@@ -202,9 +202,8 @@ def test_density_about_the_units_of_pain_and_of_decoys(
         heat = lrp(marked.nets[i], to_input(marked.images[[i]]), target=0).heatmaps
         shares = region_shares(heat, face[None]).query("kind == 'unit'").set_index("name")
         density = shares["positive"] / shares["area"]
-        pain, decoys = (
-            of[row["frame"]] for of in clip_causes(Settings("smoke", "all"), videos[row["sequence"]])
-        )
+        moved = clips[(clips["video"] == videos[row["sequence"]]) & (clips["frame"] == row["frame"])].iloc[0]
+        pain, decoys = (np.array([moved[f"AU{au}_{of}"] for au in AUS]) for of in ("expression", "decoy"))
         for name, lead in (("pain", pain - decoys), ("decoys", decoys - pain)):
             own = [density.get(f"AU{au}", np.nan) for au, by in zip(AUS, lead, strict=True) if by > 0.5]
             if np.isfinite(own).any():
@@ -231,21 +230,17 @@ def test_the_explorers_record_knows_the_units_that_were_shown(
     assert shown == {"AU6 cheek raiser", "AU12 lip corner puller", "AU25 lips part"}
 
 
-def test_causes_of_a_clip_are_what_is_drawn(smoke: Path) -> None:
-    """Heat pain moves the units of pain, a posed face those of its mixture, and BL1 none."""
-    samples = pd.read_csv(smoke / "biovid" / "starting_point" / "samples.csv", sep="\t")
-
-    def causes(label: str) -> list[np.ndarray]:
-        own = samples[samples["class_name"] == label]
-        videos = "video/" + own["subject_name"] + "/" + own["sample_name"] + ".mp4"
-        return [clip_causes(Settings("smoke"), video)[0] for video in videos]
-
-    assert max(one.max() for one in causes("BL1")) == 0
-    pain = np.max([one.max(axis=0) for one in causes("PA4")], axis=0)
-    assert {au for au, most in zip(AUS, pain, strict=True) if most > 1} >= {4, 43}
-    posed = smoke / "biovid" / "posed"
-    for clip in posed.rglob("happiness*.mp4"):
-        expression, decoys = clip_causes(Settings("smoke"), str(clip.relative_to(smoke / "biovid")))
-        assert expression.shape == decoys.shape == (14, 15)
-        moved = {au for au, most in zip(AUS, expression.max(axis=0), strict=True) if most > 0}
-        assert moved == {6, 12, 25}
+def test_a_damaged_truth_is_told_and_without_one_nothing_is_outlined(
+    ran: tuple[Results, CropStore], found: HeldOutImages, tmp_path: Path
+) -> None:
+    face = np.stack([np.linspace(4, 28, 66), 16 + 10 * np.sin(np.arange(66.0))], axis=1)
+    marked = replace(found, landmarks=np.broadcast_to(face, (len(found.frames), 66, 2)))
+    cohort = ran[0].study.cohort
+    (tmp_path / "simulation.json").write_bytes((cohort.root.parent / "simulation.json").read_bytes())
+    moved = replace(cohort, root=tmp_path / "biovid")
+    assert not any(expression_regions.pixel_record(marked, moved).true_regions)
+    assert expression_regions.agreement_with_causes(marked, moved).empty
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "truth" / "clips.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(PainkitError, match=r"clips\.parquet: cannot be read"):
+        expression_regions.pixel_record(marked, moved)

@@ -19,11 +19,17 @@ from sklearn.preprocessing import StandardScaler
 from painkit.data import load
 from painkit.data.check import check
 from painkit.data.identities import read_identities
+from painkit.faces.regions import part_masks
 from painkit.simulation.action_units import landmarks
+from painkit.simulation.anatomy import NEUTRAL_POSE
+from painkit.simulation.biovid import _subject, clip_truth
 from painkit.simulation.causes import TRACE
 from painkit.simulation.dynamics import CODED, NOISE_SD, draw_signals, person_of
 from painkit.simulation.labels import simulate_labels
+from painkit.simulation.portraits import MIXTURES
+from painkit.simulation.profiles import PROFILES
 from painkit.simulation.regions import SHORTCUT_REGION
+from painkit.simulation.render import render
 from painkit.simulation.simulation import _sequences
 from painkit.simulation.writer import sequence_task
 from painkit.vocabulary.action_units import AUS
@@ -247,6 +253,72 @@ def test_truth_tells_causes(tree):
     causes = json.loads((truth / "causes.json").read_text())
     spread = {k: max(v.values()) - min(v.values()) for k, v in causes.items() if k.endswith("_effect")}
     assert max(spread, key=spread.get) == "age_effect"
+
+
+def test_truth_of_clips_tells_what_is_drawn(tree):
+    """Drawn anew from it, each clip's first, middle and last frames are the file's but for compression."""
+    clips = pd.read_parquet(tree / "truth/clips.parquet").groupby("video")
+    written = {str(path.relative_to(tree / "biovid")) for path in (tree / "biovid").rglob("*.mp4")}
+    assert set(clips.groups) == written
+    people = dict(_subject(0, number) for number in range(3))
+    for video, table in clips:
+        frames = [f.to_ndarray(format="rgb24") for f in av.open(str(tree / "biovid" / video)).decode(video=0)]
+        assert table["frame"].tolist() == list(range(len(frames)))
+        person = people[video.split("/")[1]]
+        for k in (0, len(frames) // 2, len(frames) - 1):
+            row = table.iloc[k]
+            image = render(
+                person,
+                row[[f"AU{au}" for au in AUS]].to_numpy(float),
+                row[["yaw", "pitch", "roll", "tx", "ty", "scale"]].to_numpy(float),
+            )
+            assert np.abs(image.astype(int) - frames[k]).mean() < 4
+
+
+def test_heat_moves_units_of_pain_and_a_posed_face_those_of_its_mixture():
+    clips = clip_truth(PROFILES["demo"], 0)
+    expression = clips[[f"AU{au}_expression" for au in AUS]].set_axis(list(AUS), axis=1)
+    decoys = clips[[f"AU{au}_decoy" for au in AUS]].set_axis(list(AUS), axis=1)
+
+    def moved(label, least):
+        most = expression[clips["video"].str.contains(f"[/-]{label}-")].max()
+        return set(most.index[most > least])
+
+    assert moved("BL1", 0) == set()
+    assert {4, 6, 7, 43} <= moved("PA4", 1)
+    for label in ("happiness", "disgust", "pain"):
+        assert moved(label, 0) == set(MIXTURES[label])
+    assert set(decoys.columns[(decoys > 1).any()]) >= {12, 25, 43}  # smiles, speech, blinks
+
+
+def test_heat_pain_and_disgust_of_the_elderly_lie_apart():
+    """At its height heat changes eyes and brows more than nose and mouth; posed disgust the reverse."""
+    clips = clip_truth(PROFILES["demo"], 0)
+    expression = clips[[f"AU{au}_expression" for au in AUS]].to_numpy(float)
+    rest, pose = np.zeros(len(AUS)), np.array(NEUTRAL_POSE)
+    shares = {"PA4": [], "disgust": []}
+    for number in range(PROFILES["demo"].clip_subjects):
+        name, person = _subject(0, number)
+        if person.age != "elderly":
+            continue
+        still = render(person, rest, pose).astype(float)
+        parts = part_masks(landmarks(person, rest[None], pose[None])[0], still.shape[:2])
+        for label, own in shares.items():
+            rows = np.flatnonzero(clips["video"].str.contains(rf"/{name}/.*{label}-"))
+            peak = rows[expression[rows].sum(axis=1).argmax()]
+            change = np.abs(render(person, expression[peak], pose) - still).sum(axis=2)
+            own.append(
+                [
+                    sum(change[parts[part]].sum() for part in pair) / change.sum()
+                    for pair in (("eyes", "brows"), ("nose", "mouth"))
+                ]
+            )
+    (pain_upper, pain_lower), (disgust_upper, disgust_lower) = (np.array(own).T for own in shares.values())
+    assert len(pain_upper) == 3
+    assert pain_upper.min() > 2 * disgust_upper.max()
+    assert pain_lower.max() < 0.8 * disgust_lower.min()
+    assert pain_upper.mean() > pain_lower.mean() + 0.1
+    assert (disgust_lower > disgust_upper + 0.3).all()
 
 
 def test_sets_beside_the_archive(tree):

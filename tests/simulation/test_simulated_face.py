@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from painkit.errors import PainkitError
+from painkit.faces.regions import part_masks
 from painkit.simulation.action_units import DISPLACEMENT, landmarks, landmarks_3d
 from painkit.simulation.anatomy import (
     IDENTITY_MODES,
@@ -267,6 +268,53 @@ def test_expressions_differ_more_than_heads_wobble(renderers):
             assert np.argmin([np.abs(frame - t).mean() for t in templates]) == k
 
 
+@pytest.mark.parametrize("intensity", [3.0, 5.0])
+def test_lids_and_chin_move_as_visibly_as_other_units(renderers, people, intensity):
+    """AU7 shows at least half as much as closed eyes do, AU17 about as much as the median unit."""
+
+    def change(au):
+        pixels, points = [], []
+        for renderer, person in zip(renderers, people, strict=False):
+            rest, acting = units({}), one(au, intensity)
+            pixels.append(
+                np.abs(renderer.frame(acting, POSE) - renderer.frame(rest, POSE).astype(float)).sum()
+            )
+            before, after = landmarks(person, np.stack([rest, acting]), np.stack([POSE, POSE]))
+            points.append(np.linalg.norm(after - before, axis=1).sum())
+        return np.mean([pixels, points], axis=1)
+
+    seen = {au: change(au) for au in AUS}
+    middle = np.median([seen[au] for au in AUS], axis=0)
+    assert (seen[7] > 0.5 * seen[43]).all()
+    assert (seen[7] > seen[5]).all()  # the other unit that moves lids alone
+    assert seen[7][0] > 0.6 * middle[0]
+    assert (seen[17] > 0.9 * middle).all()
+
+
+@pytest.mark.parametrize("gender", GENDERS)
+@pytest.mark.parametrize("complexion", COMPLEXIONS)
+def test_disgust_and_pain_of_the_elderly_lie_apart(gender, complexion):
+    """Most of what disgust changes is nose and mouth; pain changes eyes and brows more than those."""
+    person = draw_person(np.random.default_rng(7), gender=gender, age="elderly", complexion=complexion)
+    renderer = Renderer(person)
+    rest = renderer.frame(units({}), POSE).astype(float)
+    parts = part_masks(landmarks(person, units({})[None], POSE[None])[0], (240, 320))
+    change = {
+        name: np.abs(renderer.frame(units(MIXTURES[name]), POSE) - rest).sum(axis=2)
+        for name in ("pain", "disgust")
+    }
+    lower, upper = (
+        {name: image[mask].sum() / image.sum() for name, image in change.items()}
+        for mask in (parts["nose"] | parts["mouth"], parts["eyes"] | parts["brows"])
+    )
+    assert lower["disgust"] > 0.6
+    assert upper["disgust"] < 0.2
+    assert upper["pain"] > 0.45
+    assert lower["pain"] < 0.36
+    pain, disgust = change["pain"].ravel(), change["disgust"].ravel()
+    assert pain @ disgust / np.linalg.norm(pain) / np.linalg.norm(disgust) < 0.6
+
+
 def test_complexion_orders_skin_brightness():
     rng = np.random.default_rng(2)
     bright = []
@@ -307,12 +355,21 @@ def test_extreme_pose_still_gives_a_picture(renderers):
         assert image.shape == (240, 320, 3)
 
 
-def test_contact_sheet_is_a_large_picture(tmp_path):
+def test_contact_sheet_has_rows_of_four(tmp_path):
+    """20 pictures of units, 12 of expressions and 18 people: 5, 3 and 5 rows, each kind under a heading."""
     script = Path(__file__).resolve().parents[2] / "docs" / "contact_sheet.py"
     runpy.run_path(str(script))["contact_sheet"](tmp_path / "sheet.png", seed=1)
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
-    assert sheet.shape == (2118, 1260, 3)
-    assert sheet.std() > 40
+    tile, label, heading = (230, 210), 22, 34
+    assert sheet.shape == (3 * heading + 13 * (tile[0] + label), 4 * tile[1], 3)
+    top, filled = 0, []
+    for n_rows in (5, 3, 5):
+        top += heading
+        for _ in range(n_rows):
+            faces = sheet[top + label : top + label + tile[0]].reshape(tile[0], 4, tile[1], 3)
+            filled.append(int((faces.std(axis=(0, 2, 3)) > 5).sum()))
+            top += label + tile[0]
+    assert filled == [4] * 12 + [2]
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,16 @@ def frame_shown(explorer):
     return int(re.match(r"frame (\d+)", explorer.locator(".pk-player output").inner_text())[1])
 
 
+def tracked_rows(cohort, subject, sequence):
+    rows = cohort.rows_of(subject, sequence)
+    return rows[cohort.frames["tracked"].to_numpy()[rows]]
+
+
 def keys_move_the_frame(explorer, result):
     subject, sequence = (
         explorer.get_by_label(name, exact=True).input_value() for name in ("subject", "sequence")
     )
-    numbers = result.cohort.frames["frame"].to_numpy()[result.tracked_rows(subject, sequence)]
+    numbers = result.cohort.frames["frame"].to_numpy()[tracked_rows(result.cohort, subject, sequence)]
     explorer.locator(SLIDER).focus()
     shown = []
     for key in ("Home", "ArrowRight", "ArrowRight", "ArrowLeft", "PageUp", "End", "ArrowRight"):
@@ -65,7 +70,7 @@ def here(explorer, result, frame):
     subject, sequence = (
         explorer.get_by_label(name, exact=True).input_value() for name in ("subject", "sequence")
     )
-    rows = result.tracked_rows(subject, sequence)
+    rows = tracked_rows(result.cohort, subject, sequence)
     return rows, rows[frame]
 
 

@@ -109,15 +109,11 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
 
     def _over(self, X: pd.DataFrame, function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
         """Apply a function of the net to the frames of a table."""
-        rows, _ = self._rows(X)
-        return estimate_rows(
-            function,
-            self.net_,
-            self._open_store(),
-            rows,
-            acceleration=self._acceleration(),
-            to_input=self._to_input,
-        )
+        return self._over_rows(self._rows(X)[0], function)
+
+    def _over_rows(self, rows: NDArray[np.intp], function: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+        store, acceleration = self._open_store(), self._acceleration()
+        return estimate_rows(function, self.net_, store, rows, acceleration, self._to_input)
 
     def _acceleration(self) -> Acceleration:
         return choose_acceleration(self.device, self.precision)
@@ -158,9 +154,11 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
             raise PainkitError("no frame has both a crop and a label")
         return frames, labels[frames.index]
 
-    def _start(self, seed: int, X: pd.DataFrame, y: ArrayLike) -> None:
-        """Make `net_`: new weights from a seed, a backbone from the pre-training, on the device."""
+    def _start(self, X: pd.DataFrame, y: ArrayLike) -> tuple[int, np.random.Generator]:
+        """Make `net_` on the device, its backbone from the pre-training; give the seed and its generator."""
         check_settings(self)
+        rng = np.random.default_rng(self.random_state)
+        seed = int(rng.integers(2**31))
         with seeded(seed):
             self.net_ = self._new_net()
         if isinstance(self.pretrained, CropEstimator):
@@ -175,6 +173,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
         elif self.pretrained is not None:
             self._load(self.pretrained)
         self.net_.to(self._acceleration().device, memory_format=torch.channels_last)
+        return seed, rng
 
     def _load(self, path: str | PathLike[str]) -> None:
         """Load the backbone of `net_` from a file of weights."""

@@ -99,9 +99,7 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
                 f"all {labels.size} training frames are of class {labels[0]:g}",
                 expected="two classes or more",
             )
-        rng = np.random.default_rng(self.random_state)
-        seed = int(rng.integers(2**31))
-        self._start(seed, X, y)
+        seed, rng = self._start(X, y)
         rows = frames["row"].to_numpy(dtype=np.intp)
         if self.pretrained is None:
             seen = self._open_store().batch(rng.permutation(rows)[:_LOOKED_AT])

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from painkit.errors import PainkitError
 from painkit.models.crops.base import CropEstimator
-from painkit.models.crops.estimates import estimate_rows
 from painkit.models.nets.face_net import PainNet
 from painkit.models.training.batches import Thinning, thin
 from painkit.models.training.loop import descend
@@ -88,9 +87,7 @@ class FaceNetRegression(RegressorMixin, CropEstimator):  # type: ignore[misc]
         """
         acceleration = self._acceleration()
         rows, levels = self._training_frames(X, y)
-        rng = np.random.default_rng(self.random_state)
-        seed = int(rng.integers(2**31))
-        self._start(seed, X, y)
+        seed, rng = self._start(X, y)
         mean = np.unique(levels).mean() if self.sampling == "uniform" else levels.mean()
         share = np.clip(mean / (N_LEVELS - 1), 0.02, 0.98)
         torch.nn.init.constant_(self.net_.ip2.bias, float(np.log(share / (1 - share))))
@@ -101,9 +98,7 @@ class FaceNetRegression(RegressorMixin, CropEstimator):  # type: ignore[misc]
             centre_loss = CentreLoss(N_LEVELS, self.net_.ip1.out_features, self.center_p)
             centre_loss.to(acceleration.device)
             some = rng.permutation(rows.size)[:512]
-            features = estimate_rows(
-                self.net_.embed, self.net_, self._open_store(), rows[some], acceleration=acceleration
-            )
+            features = self._over_rows(rows[some], self.net_.embed)
             centre_loss.start_at_means(torch.from_numpy(features).to(acceleration.device), classes[some])
         optimizer = self._optimizer()
 

@@ -95,9 +95,7 @@ class FaceVerification(CropEstimator):
                 where=self._open_store().folder,
                 expected="at least 2 identities with at least 2 images each",
             )
-        rng = np.random.default_rng(self.random_state)
-        seed = int(rng.integers(2**31))
-        self._start(seed, X, y)
+        seed, rng = self._start(X, y)
         targets = torch.from_numpy(classes).to(acceleration.device)
         centre_loss = CentreLoss(self.identities_.size, self.net_.fc5.out_features).to(acceleration.device)
         optimizer = self._optimizer()

@@ -186,5 +186,4 @@ class OrdinalSVR(RegressorMixin, FeatureEstimator):  # type: ignore[misc]
         """Levels (n,) on the scale of the labels; NaN where a frame has no features."""
         check_is_fitted(self, "coef_")
         z = self._standardized(self._table(X))
-        levels: NDArray[np.float64] = np.clip(z @ self.coef_ + self.intercept_, *self.clip)
-        return levels
+        return np.asarray(np.clip(z @ self.coef_ + self.intercept_, *self.clip))

@@ -47,9 +47,10 @@ class LandmarkNet(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Estimates of shape (n, n_outputs) for rows of 132 coordinates followed by the personal inputs."""
-        if self.placement != "third_layer":
-            estimates: Tensor = self.from_third(self.to_third(inputs))
-            return estimates
-        third = self.to_third(inputs[:, :N_COORDINATES])
-        estimates = self.from_third(torch.cat([third, inputs[:, N_COORDINATES:]], dim=1))
+        if self.placement == "third_layer":
+            third = self.to_third(inputs[:, :N_COORDINATES])
+            third = torch.cat([third, inputs[:, N_COORDINATES:]], dim=1)
+        else:
+            third = self.to_third(inputs)
+        estimates: Tensor = self.from_third(third)
         return estimates

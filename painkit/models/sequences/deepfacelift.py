@@ -71,10 +71,8 @@ class DeepFaceLIFT(FrameNetwork):
         usable = np.isfinite(statistics).all(axis=1)  # not so without a tracked frame
         self.statistics_ = statistics[usable]
         self.gps_ = [
-            GaussianProcess(n_restarts=self.gp_restarts, random_state=self.seed_).fit(
-                self.statistics_, column
-            )
-            for column in values[usable].T
+            GaussianProcess(n_restarts=self.gp_restarts, random_state=self.seed_).fit(self.statistics_, one)
+            for one in values[usable].T
         ]
         return self
 
@@ -95,16 +93,13 @@ class DeepFaceLIFT(FrameNetwork):
                 expected="more subjects, or stage2='in_sample'",
             )
         stage1 = {field.name: getattr(self, field.name) for field in fields(FrameNetwork)}
-        estimates: list[NDArray[np.float64]] = [np.empty((0, 0))] * len(samples)
+        estimates: dict[int, NDArray[np.float64]] = {}
         folds = GroupKFold(n_folds, shuffle=True, random_state=self.seed_)
         for fold, (train, held_out) in enumerate(folds.split(samples, groups=subjects)):
             network = FrameNetwork(**stage1 | {"random_state": (self.seed_ + 1 + fold) % 2**31})
             network.fit([samples[i] for i in train], values[train])
-            for i, estimate in zip(
-                held_out, network.frame_estimates([samples[i] for i in held_out]), strict=True
-            ):
-                estimates[i] = estimate
-        return estimates
+            estimates |= zip(held_out, network.frame_estimates([samples[i] for i in held_out]), strict=True)
+        return [estimates[i] for i in range(len(samples))]
 
     def _summarise(self, estimates: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         columns = [self.labels.index(name) for name in self.gp_inputs]

@@ -158,15 +158,11 @@ class HCRF(SequenceEstimator):
 
         with tqdm(total=self.max_iter, desc="HCRF", leave=False, disable=not self.progress) as bar:
             # A finer end than 1e-6 of the loss is lost in float32: the line search would fail there.
-            options: Any = {"maxiter": self.max_iter, "ftol": 1e-6}
-
-            def advance(_: object) -> None:
-                bar.update()
-
-            callback: Any = advance
-            found: Any = minimize(
-                loss, start, jac=True, method="L-BFGS-B", options=options, callback=callback
-            )
+            asked: Any = {
+                "options": {"maxiter": self.max_iter, "ftol": 1e-6},
+                "callback": lambda _: bar.update(),
+            }
+            found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", **asked)
         flat = torch.from_numpy(np.asarray(found.x, dtype=np.float32)).to(inputs.device)
         nn.utils.vector_to_parameters(flat, parameters)
         return None if found.success else str(found.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from painkit.data.cohort import SequenceSample
 
 __all__ = ["MeanVoting"]
-
-_POOL: dict[str, Callable[..., NDArray[np.float64]]] = {
-    "mean": np.nanmean,
-    "median": np.nanmedian,
-    "max": np.nanmax,
-}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -50,7 +44,7 @@ class MeanVoting(FrameNetwork):
 
     def predict(self, X: Sequence[SequenceSample]) -> NDArray[np.float64]:
         """Estimates shaped like the `y` of `fit`; NaN for a sequence without a tracked frame."""
-        pool = _POOL[self.statistic]
+        pool = getattr(np, f"nan{self.statistic}")
         pooled = np.full((len(X), len(self.labels)), np.nan)
         for row, estimates in enumerate(self.frame_estimates(X)):
             tracked = estimates[np.isfinite(estimates[:, 0])]

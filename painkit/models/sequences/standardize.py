@@ -47,25 +47,17 @@ def z_scores(
         list (DeepFaceLIFT, Sec. 4.1: "for each subject, features are first normalized"). That uses no labels,
         but it does look at all frames of a test subject: unsupervised test-time adaptation.
     """
-    raw = [coordinates(sample) for sample in samples]
-    rows_of: dict[str, list[NDArray[np.float64]]] = {}
-    for sample, rows in zip(samples, raw, strict=True):
-        rows_of.setdefault(sample.subject, []).append(rows)
-    by_subject = {subject: _moments(rows) if known is None else known for subject, rows in rows_of.items()}
-    return [
-        ((rows - by_subject[sample.subject][0]) / by_subject[sample.subject][1]).astype(np.float32)
-        for sample, rows in zip(samples, raw, strict=True)
-    ]
+    own: dict[str, list[SequenceSample]] = {}
+    for sample in samples:
+        own.setdefault(sample.subject, []).append(sample)
+    told = {name: moments(some) if known is None else known for name, some in own.items()}
+    pairs = ((coordinates(sample), told[sample.subject]) for sample in samples)
+    return [((rows - mean) / scale).astype(np.float32) for rows, (mean, scale) in pairs]
 
 
 def moments(samples: Sequence[SequenceSample]) -> NDArray[np.float64]:
-    """Mean and standard deviation (2, 132) over the tracked frames of sequences."""
-    return _moments([coordinates(sample) for sample in samples])
-
-
-def _moments(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Mean and standard deviation over the tracked frames; a standard deviation of 0 is returned as 1."""
-    rows = np.concatenate(parts)
+    """Mean and standard deviation (2, 132) over the tracked frames of sequences; one of 0 is given as 1."""
+    rows = np.concatenate([coordinates(sample) for sample in samples])
     rows = rows[np.isfinite(rows[:, 0])]
     if len(rows) == 0:
         return np.stack([np.zeros(N_COORDINATES), np.ones(N_COORDINATES)])
