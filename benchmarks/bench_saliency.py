@@ -47,8 +47,8 @@ def main(arguments: list[str] | None = None) -> tuple[float, float]:
     local, mining = (seconds[name] / seconds["plain"] for name in ("local", "mining"))
     ms = 1000 * seconds["plain"] / args.steps
     print(
-        f"width {args.width}, batch {args.batch}: plain step {ms:.0f} ms, local step {local:.2f} of it (must be "
-        f"<= {LOCAL:g}), mining {100 * mining:.2f} % (must be <= {100 * MINING:g} %)"
+        f"width {args.width}, batch {args.batch}: plain step {ms:.0f} ms, local step {local:.2f} of it "
+        f"(must be <= {LOCAL:g}), mining {100 * mining:.2f} % (must be <= {100 * MINING:g} %)"
     )
     return local, mining
 

@@ -15,7 +15,7 @@ from painkit.evaluation.held_out import HeldOut, held_out
 from painkit.evaluation.study import Results, Row, Rows
 from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.crops.saliency import SaliencySupervision
-from painkit.models.features.base import Features
+from painkit.models.frame_tables import Features
 from painkit.papers import facenet_regression
 from painkit.papers.paper import Paper
 

@@ -156,7 +156,8 @@ def crops(cls: type, faces: Any, folder: Path) -> Case:
     marks, table = faces.landmarks.copy(), with_units(faces.table)
     marks[[3, 7]] = np.nan
     if "landmarks" in small:
-        small = {**small, "landmarks": landmark_features(marks)}
+        np.save(folder / "landmarks.npy", landmark_features(marks))
+        small = {**small, "landmarks": folder / "landmarks.npy"}
     crop = FaceCrop("box", side=small["input_size"]) if "input_size" in small else FaceCrop()
     store = build_crop_store(
         faces.images.__getitem__, marks, folder, content="contract", crop=crop, progress=False

@@ -63,7 +63,9 @@ def test_only_the_losses_that_are_asked_for_are_descended(
         still.net_.named_parameters(), start.net_.parameters(), model.net_.parameters(), strict=True
     ):
         assert torch.equal(a, b), name
-        assert name.startswith("ip2") or not torch.equal(b, c), name
+        # ip2 is the regression's; from negative features nothing comes back, nor to their slope.
+        idle = name.startswith("ip2") or (losses == "local" and name == "ip1_relu.weight")
+        assert torch.equal(b, c) == idle, name
 
 
 def test_the_two_steps_take_turns_each_with_its_own_rate(

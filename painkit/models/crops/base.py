@@ -94,7 +94,7 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
 
     _to_input: ClassVar[Callable[..., Tensor]] = staticmethod(face_net.to_input)
     _columns: ClassVar[tuple[str, ...]] = COLUMNS
-    # Parts of the net that an estimator as `pretrained` hands over, where it has them.
+    # Parts of the net that it hands over to an estimator whose `pretrained` it is, where that has them.
     _transferred: ClassVar[tuple[str, ...]] = ("backbone",)
 
     def transform(self, X: pd.DataFrame) -> NDArray[np.float32]:
@@ -163,8 +163,8 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
             self.net_ = self._new_net()
         if isinstance(self.pretrained, CropEstimator):
             first = clone(self.pretrained).fit(X, y)
-            for name in self._transferred:
-                if hasattr(first.net_, name):
+            for name in first._transferred:
+                if hasattr(self.net_, name):
                     weights = getattr(first.net_, name).state_dict()
                     where = f"pretrained {type(first).__name__}"
                     load_weights(getattr(self.net_, name), weights, where=where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -67,8 +67,6 @@ class FaceNetRegression(RegressorMixin, CropEstimator):  # type: ignore[misc]
     center_weight: float = 0.01
     center_lr: float = 0.1
     thinning: Thinning | None = "collapse"
-
-    _transferred: ClassVar[tuple[str, ...]] = ("backbone", "ip1", "ip1_relu")
 
     def fit(self, X: pd.DataFrame, y: ArrayLike) -> Self:
         """Train on frames and their levels.

@@ -15,7 +15,7 @@ from torch.nn import functional
 from painkit.errors import PainkitError
 from painkit.models.crops.base import CropEstimator
 from painkit.models.crops.pain_level import check_levels
-from painkit.models.features.base import Features
+from painkit.models.frame_tables import Features
 from painkit.models.nets.deconvnet import Deconvnet, Encoded, PReLURule, brightness, encode
 from painkit.models.nets.face_net import PainNet
 from painkit.models.training.loop import descend
@@ -144,9 +144,7 @@ class SaliencySupervision(CropEstimator):
         frames, levels = self._labelled_frames(X, y)
         check_levels(levels)
         rows = frames["row"].to_numpy(dtype=np.intp)
-        rng = np.random.default_rng(self.random_state)
-        seed = int(rng.integers(2**31))
-        self._start(seed, X, y)
+        seed, rng = self._start(X, y)
         targets = torch.from_numpy(np.rint(levels)).to(device, torch.float32)
         self.units_, self.n_without_landmarks_ = np.empty(0, dtype=np.int64), 0
         coded = None if self.losses == "global" else self._coded(frames, rows, device)
