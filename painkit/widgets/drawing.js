@@ -33,6 +33,9 @@ function textWidth(words, size = 12) {
   return pen.measureText(words).width * 1.06;
 }
 
+// A number stays on the line of its sign or name, and % on that of its number.
+const unbroken = (words) => words.replaceAll(/ (?=%)|(?<=[−+=]|sd) (?=[\d−])/g, "\u00a0");
+
 // Lines of words that fit a width.
 function wrapped(words, width) {
   return words.split(" ").reduce(

@@ -98,7 +98,7 @@ class LandmarkExplorer extends FrameBrowser {
     this.moves.style.display = this.movesTitle.style.display = this.view.moved ? "" : "none";
     this.facts.replaceChildren();
     const fact = (name, words) => {
-      const told = html("dd", {}, words);
+      const told = html("dd", {}, unbroken(words));
       this.facts.append(html("dt", {}, name), told);
       return told;
     };
@@ -170,7 +170,7 @@ class LandmarkExplorer extends FrameBrowser {
     this.paintFace(frame);
     this.cursor.setAttribute("transform", `translate(${scale.x(frame)},0)`);
     this.cursor.lastChild.setAttribute("cy", scale.y(view.trace.estimate[frame]));
-    for (const [place, words] of this.told) place.textContent = words[frame];
+    for (const [place, words] of this.told) place.textContent = unbroken(words[frame]);
     this.paintBars(frame);
   }
 

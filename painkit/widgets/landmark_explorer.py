@@ -252,7 +252,7 @@ class LandmarkExplorer(FrameBrowser):
     ) -> dict[str, Any]:
         shares = self._shares[self.target].loc[subject].to_numpy(np.float64)
         top = ", ".join(
-            f"{landmark_name(i)} {shares[i]:.1f} %" for i in np.argsort(-shares, kind="stable")[:3]
+            f"{landmark_name(i)}: {shares[i]:.1f} %" for i in np.argsort(-shares, kind="stable")[:3]
         )
         one: dict[str, Any] = {"subject": subject, "shares": shares, "note": top, "moved": {}}
         if magnitudes is not None:

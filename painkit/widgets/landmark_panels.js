@@ -95,7 +95,7 @@ function drawMap(picture, width, face, values, top, words, title) {
       svg("circle", {
         cx,
         cy,
-        r: 1.5 + (width / 36) * Math.sqrt(values[i] / top || 0),
+        r: 1 + (width / 50) * Math.sqrt(values[i] / top || 0),
         fill: shade(VIRIDIS, values[i] / top),
         class: "pk-point",
       }),

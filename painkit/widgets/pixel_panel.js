@@ -156,9 +156,9 @@ class PixelPanel {
     this.busy.textContent = pending ? (map?.values ? "seeing how stable it is …" : "making the map …") : "";
     this.root.setAttribute("aria-busy", String(pending));
     this.problem.textContent = own?.problem ?? "";
-    this.sentence.textContent = (own?.sentence ?? "").replaceAll("*", "");
+    this.sentence.textContent = unbroken((own?.sentence ?? "").replaceAll("*", ""));
     this.facts.replaceChildren(
-      ...(own?.facts ?? []).flatMap(([name, words]) => [html("dt", {}, name), html("dd", {}, words)]),
+      ...(own?.facts ?? []).flatMap(([name, words]) => [html("dt", {}, name), html("dd", {}, unbroken(words))]),
     );
     this.paintImage(image, own);
     this.bar.style.display = this.bars.style.display = own?.values ? "" : "none";

@@ -65,7 +65,7 @@ class SubjectMaps {
     if (!map) return;
     const words = `Share of each landmark in the contributions to ${name} of ${map.subject}: ${map.note}`;
     drawMap(shares, wide, this.face, map.shares, top, words);
-    note.textContent = map.note;
+    note.textContent = unbroken(map.note);
     const known = CAUSES.filter((cause) => map.moved[cause]);
     told.textContent = known
       .map((cause) => `rank correlation with ${cause}: ${signed(map.moved[cause].rho, 1)}`)

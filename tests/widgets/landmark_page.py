@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pandas as pd
-from looks import SLIDER, saved
+from looks import SLIDER, in_one_row, place, saved, set_width
 
 CONTROLS = {
     ("slider", "frame"),
@@ -19,6 +19,56 @@ CONTROLS = {
     ("checkbox", "x and y as vectors"),
     ("button", "save as CSV"),
 }
+
+
+def parts_have_their_places(explorer):
+    """On a wide page."""
+    set_width(explorer.page, 1400)
+    assert in_one_row(explorer, ".pk-controls")
+    face, play, right, trace = (
+        place(explorer, f".pk-{name}") for name in ("large", "player", "right", "trace")
+    )
+    whole = explorer.bounding_box()["width"]
+    assert face[2] - face[0] > 0.45 * whole
+    assert face[3] - face[1] > 500
+    assert play[1] >= face[3]
+    assert (play[0], play[2]) == (face[0], face[2])
+    assert right[0] > face[2]
+    for part in (".pk-bars", "dl"):
+        box = place(explorer, f".pk-right {part}")
+        assert right[0] <= box[0] < box[2] <= right[2]
+    assert trace[1] >= max(play[3], right[3])
+    assert trace[2] - trace[0] > 0.98 * whole
+    facts = "frame estimate, PSPI (0-16), action units, reported, Gaussian process, subject"
+    assert ", ".join(explorer.locator("dt").all_text_contents()) == facts
+    assert explorer.locator(".pk-trace text[transform]").text_content() == "VAS 0-10"
+    assert explorer.locator(".pk-trace .pk-band").count() == 2  # one in the legend
+    # On a narrow one the columns stand below each other.
+    set_width(explorer.page, 420)
+    assert place(explorer, ".pk-right")[1] >= place(explorer, ".pk-left")[3]
+    set_width(explorer.page, 1400)
+
+
+# The subjects chosen, in words of the choosers and, once the kernel answered, of the maps.
+SIDE_BY_SIDE = """expected => {
+  const chosen = [...document.querySelectorAll(".pk-maps select")].map(one => one.value);
+  const drawn = [...document.querySelectorAll(".pk-map")].filter(one => one.checkVisibility());
+  const subjects = expected.filter(one => one !== "none");
+  return chosen.join() === expected.join() && drawn.length === subjects.length
+    && drawn.every((one, i) => one.getAttribute("aria-label").includes(`of ${subjects[i]}:`));
+}"""
+
+
+def up_to_four_subjects_stand_side_by_side(explorer):
+    first, second, *others = explorer.locator(".pk-maps select").evaluate_all(
+        "all => all.map(one => one.value)"
+    )
+    assert len(others) == 2
+    explorer.page.wait_for_function(SIDE_BY_SIDE, arg=[first, second, *others])
+    explorer.get_by_label("2. subject").select_option("none")
+    explorer.page.wait_for_function(SIDE_BY_SIDE, arg=[first, *others, "none"])
+    explorer.get_by_label("4. subject").select_option(second)
+    explorer.page.wait_for_function(SIDE_BY_SIDE, arg=[first, *others, second])
 
 
 def a_frame_is_told_in_words(explorer):
@@ -130,7 +180,8 @@ def play_ends_at_the_last_frame(explorer):
 
 
 def pictures_and_tables_are_saved(explorer, result):
-    _, words, table = saved(explorer, "042-ll042-ll042t1aaaff")
+    picture, words, table = saved(explorer, "042-ll042-ll042t1aaaff")
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10_000  # the face, too
     assert "Simulated cohort" in words
     assert "contribution of a landmark, VAS 0-10" in words
     table = pd.read_csv(io.BytesIO(table))

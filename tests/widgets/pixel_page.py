@@ -6,7 +6,7 @@ import io
 import cv2
 import numpy as np
 import pandas as pd
-from looks import SLIDER, saved
+from looks import SLIDER, in_one_row, place, saved, set_width
 
 from painkit.attribution.lrp import Preset
 from painkit.attribution.pixel_maps import pixel_maps
@@ -74,6 +74,22 @@ def shown_row(explorer, record):
 def heatmap(explorer, record, method, target=None, model="net 1"):
     row = shown_row(explorer, record)
     return pixel_maps(record.models[model], record.to_input(record.images[[row]]), method, target).heatmaps[0]
+
+
+def parts_have_their_places(explorer):
+    """On a wide page, one map."""
+    set_width(explorer.page, 1400)
+    assert in_one_row(explorer, ".pk-controls")
+    names = ("large", "settings", "right")
+    image, settings, right = (place(panel(explorer), f".pk-{name}") for name in names)
+    assert image[2] - image[0] > 500
+    assert settings[0] == right[0] > image[2]
+    assert settings[3] < right[1]
+    assert place(explorer, ".pk-player")[3] < image[1]
+    assert panel(explorer).locator(".pk-truth path").count() > 0
+    explorer.get_by_label("outline the true regions").uncheck()
+    assert not panel(explorer).locator(".pk-truth").is_visible()
+    explorer.get_by_label("outline the true regions").check()
 
 
 def colours_are_the_map(explorer, record):
@@ -176,7 +192,8 @@ def two_maps_stand_side_by_side(explorer, record):
 def pictures_and_tables_are_saved(explorer, record):
     frame = record.frames.iloc[shown_row(explorer, record)]
     begins = f"{frame['subject']}-{frame['sequence']}-frame"
-    _, words, table = saved(explorer, begins)
+    picture, words, table = saved(explorer, begins)
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10_000  # the images, too
     assert "Simulated cohort" in words
     assert "LRPPresetAFlat for" in words
     assert "gradient for happiness, net 2" in words

@@ -16,16 +16,6 @@ import nbformat
 
 HERE = Path(__file__).parent
 TREE = HERE.parents[1]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LAB = ["jupyterlab", "--allow-root", "--IdentityProvider.token=", "--LabApp.news_url=", "--ip=127.0.0.1"]
 VOILA = ["voila", "explore.ipynb", "--Voila.ip=127.0.0.1"]
 
@@ -39,6 +29,15 @@ PIXELS = """
 from painkit.widgets import PixelExplorer
 from pixel_records import drawn_faces
 PixelExplorer(drawn_faces({settings}))
+"""
+# A user's own figure, one of the project's, and one that plotly is asked to offer for upload.
+FIGURES = """
+import plotly.graph_objects as go
+from painkit.figures.style import finish
+own = go.Figure(go.Scatter(y=[1, 2, 4]), layout={"height": 160})
+own.show()
+finish(go.Figure(own), "three numbers", simulated=True, height=160).show()
+own.show(config={"showSendToCloud": True})
 """
 
 
@@ -102,22 +101,6 @@ def served(folder, command):
         server.wait(timeout=30)
 
 
-@contextmanager
-def browsed(width=1400, height=1000):
-    """Open a page of headless Chromium; give it and the list of answers it got from elsewhere."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(120_000)
-        elsewhere = []
-        local = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
-        page.on("response", lambda got: got.url.startswith(local) or elsewhere.append(got.url))
-        yield page, elsewhere
-        browser.close()
-
-
 def run_in_lab(page, address):
     """Open the notebook in JupyterLab, run it and give the explorer all the width there is."""
     page.goto(f"{address}/lab/tree/explore.ipynb")
@@ -126,5 +109,7 @@ def run_in_lab(page, address):
     page.wait_for_selector(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]")
     page.locator(".lm-MenuBar-item", has_text="Run").click()
     page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
-    page.wait_for_selector(".pk-root")
+    told = page.locator(".pk-root, .jp-RenderedText[data-mime-type$=error]").first
+    told.wait_for()
+    assert page.locator(".pk-root").count(), told.inner_text()
     page.keyboard.press("Control+b")  # the file browser goes

@@ -11,10 +11,11 @@ from pathlib import Path
 import landmark_page
 import pixel_page
 import pytest
+from browsing import CHROMIUM, browsed, uploads
 from explanations import linear
 from looks import brightness, names_of_controls, nothing_overlaps, tab_reaches_every_control
 from pixel_records import drawn_faces
-from served import CHROMIUM, LAB, LANDMARKS, PIXELS, VOILA, browsed, explorer_site, run_in_lab, served
+from served import FIGURES, LAB, LANDMARKS, PIXELS, VOILA, explorer_site, run_in_lab, served
 
 pytestmark = [
     pytest.mark.browser,
@@ -40,7 +41,7 @@ def record():
 def site(tmp_path, smoke):
     def write(*, dark):
         return explorer_site(
-            tmp_path, LANDMARKS.format(root=str(smoke)), PIXELS.format(settings=""), dark=dark
+            tmp_path, LANDMARKS.format(root=str(smoke)), PIXELS.format(settings=""), FIGURES, dark=dark
         )
 
     return write
@@ -58,14 +59,32 @@ def both(page):
 
 def everything_at_once(landmarks, pixels, shown):
     landmarks.get_by_label("what really moved").set_checked(shown)
+    landmarks.get_by_label("of", exact=True).select_option("action units" if shown else "landmarks")
+    pixels.get_by_label("shares of", exact=True).select_option("action units" if shown else "facial regions")
     pixels.get_by_label("side by side").set_checked(shown)
     pixel_page.wait_for_map(pixels)
+
+
+def controls_are_named_and_reached_by_tab(landmarks, pixels):
+    for explorer, its_page in ((landmarks, landmark_page), (pixels, pixel_page)):
+        assert names_of_controls(explorer) >= its_page.CONTROLS
+        tab_reaches_every_control(explorer)
+
+
+def nothing_offers_to_upload(page):
+    """Neither explorers nor figures; a figure that is told to does, so that the look is known to see it."""
+    figures = page.locator(".js-plotly-plot:has(.modebar-btn)")
+    figures.nth(2).wait_for()
+    assert [bool(uploads(figures.nth(i))) for i in range(figures.count())] == [False, False, True]
+    assert uploads(page.locator("body")) == uploads(figures.nth(2))
 
 
 def test_explorers_in_jupyterlab(site, result, record):
     with served(site(dark=True), LAB) as address, browsed(height=4000) as (page, elsewhere):
         run_in_lab(page, address)
         landmarks, pixels = both(page)
+        nothing_offers_to_upload(page)
+        controls_are_named_and_reached_by_tab(landmarks, pixels)
         everything_at_once(landmarks, pixels, True)
         nothing_overlaps([landmarks, pixels], "lab-dark-all", PICTURES)
         for explorer in (landmarks, pixels):
@@ -84,9 +103,10 @@ def test_explorers_in_voila(site, result, record):
         nothing_overlaps([landmarks, pixels], "voila-light", PICTURES)
         for explorer in (landmarks, pixels):
             assert brightness(explorer, "color") < 80 < 170 < brightness(explorer, "backgroundColor")
-        told = names_of_controls(page)
-        assert set(told.items()) >= landmark_page.CONTROLS | pixel_page.CONTROLS
-        tab_reaches_every_control(page)
+        nothing_offers_to_upload(page)
+        controls_are_named_and_reached_by_tab(landmarks, pixels)
+        landmark_page.parts_have_their_places(landmarks)
+        pixel_page.parts_have_their_places(pixels)
         everything_at_once(landmarks, pixels, True)
         nothing_overlaps([landmarks, pixels], "voila-light-all", PICTURES)
         everything_at_once(landmarks, pixels, False)
@@ -95,6 +115,7 @@ def test_explorers_in_voila(site, result, record):
         landmark_page.colours_and_bars_are_the_contributions(landmarks, result)
         landmark_page.vectors_point_along_the_contributions(landmarks, result)
         landmark_page.a_click_on_the_trace_goes_to_the_frame(landmarks)
+        landmark_page.up_to_four_subjects_stand_side_by_side(landmarks)
         landmark_page.play_ends_at_the_last_frame(landmarks)
         landmark_page.pictures_and_tables_are_saved(landmarks, result)
         landmark_page.other_sequences_are_opened(landmarks, result)
