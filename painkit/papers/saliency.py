@@ -11,6 +11,7 @@ import pandas as pd
 
 from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
+from painkit.evaluation.conclusions import answers, lowest_or_highest
 from painkit.evaluation.held_out import HeldOut, held_out
 from painkit.evaluation.study import Results, Row, Rows
 from painkit.models.crops.pain_level import FaceNetRegression
@@ -32,6 +33,7 @@ __all__ = [
     "supervision_convergence",
     "supervision_counts",
     "supervision_losses",
+    "what_came_out",
 ]
 
 #: Rows of Table 1, named as in `published`; ``DIRECT`` is paper 2's.
@@ -150,6 +152,20 @@ PAPER = Paper(
     tables=("Table 1", "Table 2"),
     rows=rows,
 )
+
+
+def what_came_out(scores: pd.DataFrame, questions: pd.DataFrame, mass: str) -> list[str]:
+    """Say in sentences what came out.
+
+    Parameters
+    ----------
+    scores, questions : DataFrame
+        `Results.scores` and `Results.questions` of `rows`.
+    mass : str
+        See `painkit.papers.saliency_maps.mass_sentence`.
+    """
+    asked = ["method 2, or direct", "with the local loss, or without", "signs that work, or as printed"]
+    return [lowest_or_highest(scores, "MAE"), *answers(questions, "MAE", asked), mass]
 
 
 def _supervised(results: Results) -> dict[str, list[HeldOut]]:
