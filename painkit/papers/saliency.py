@@ -178,17 +178,20 @@ def _supervised(results: Results) -> dict[str, list[HeldOut]]:
     """
     found: dict[str, list[HeldOut]] = {}
     for name in SUPERVISIONS:
-        if name not in results.runs:
-            continue
-        found[name] = held_out(results[name], FaceNetRegression.load)
-        for fold in found[name]:
-            tested = set(fold.predictions["subject"].astype(str))
-            if shared := tested & set(fold.model.pretrained_.subjects_):
-                raise PainkitError(
-                    f"fold {fold.fold} of {name}: triplets of {', '.join(sorted(shared))}, who is tested",
-                    expected="triplets of training subjects alone",
-                )
+        if name in results.runs:
+            found[name] = held_out(results[name], FaceNetRegression.load)
+            for fold in found[name]:
+                _refuse_tested(fold, name)
     return found
+
+
+def _refuse_tested(fold: HeldOut, name: str) -> None:
+    tested = set(fold.predictions["subject"].astype(str))
+    if shared := tested & set(fold.model.pretrained_.subjects_):
+        raise PainkitError(
+            f"fold {fold.fold} of {name}: triplets of {', '.join(sorted(shared))}, who is tested",
+            expected="triplets of training subjects alone",
+        )
 
 
 def supervision_losses(results: Results, *, window: int = 10) -> pd.DataFrame:
@@ -260,11 +263,12 @@ _COUNTED: Final = {
 def supervision_counts(results: Results) -> pd.DataFrame:
     """Count what the triplets were made of, and what was left out, summed over folds.
 
+    That no frame of a tested subject was in one is checked.
+
     Raises
     ------
     PainkitError
-        When a triplet held a frame of a tested subject; the column ``tested subjects in triplets`` is
-        therefore 0.
+        When a triplet held a frame of a tested subject.
 
     Returns
     -------
@@ -280,4 +284,4 @@ def supervision_counts(results: Results) -> pd.DataFrame:
             for name, folds in _supervised(results).items()
         }
     ).T.rename_axis("row")
-    return table.assign(**{"tested subjects in triplets": 0})
+    return table

@@ -29,6 +29,7 @@ TRIALS: Final[Mapping[str, Mapping[str, Any]]] = {
     "patches of 21 pixels": {"patch": 21},
     "PReLU on the way back": {"prelu": "prelu"},
     "3 times the iterations": {"longer": 3},
+    "local rate times 10, 3 times the iterations": {"local_lr": 0.1, "longer": 3},
 }
 
 
