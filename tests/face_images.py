@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from painkit.simulation.action_units import landmarks
 from painkit.simulation.anatomy import draw_person
 from painkit.simulation.render import render
-from painkit.vocabulary.action_units import AUS
+from painkit.vocabulary.action_units import AUS, UNIT_LANDMARKS
 
 # PSPI parts of each level 0-5: AU4, AU6, AU9, AU43.
 _PAIN = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [2, 2, 1, 0], [5, 5, 4, 1]], float)
@@ -25,6 +25,13 @@ class DrawnFaces:
     images: NDArray[np.uint8]
     landmarks: NDArray[np.float64]
     table: pd.DataFrame
+
+
+def with_units(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the coded units, as the faces were drawn; those that were not are 0."""
+    level = table["level"].to_numpy(dtype=int)
+    coded = dict(zip((4, 6, 9, 43), _PAIN[level].T, strict=True))
+    return table.assign(**{f"AU{unit}": coded.get(unit, 0.0) for unit in UNIT_LANDMARKS})
 
 
 def drawn_faces(n_people: int, n_frames: int, *, share_of_zeros: float = 0.5, seed: int = 0) -> DrawnFaces:

@@ -39,6 +39,7 @@ def heatmaps(
     title: str,
     *,
     simulated: bool,
+    label: str = "relevance for the class",
 ) -> go.Figure:
     """Draw images, a row each, with one map a column.
 
@@ -51,6 +52,8 @@ def heatmaps(
         By the name of the method. Each map is coloured by its own largest magnitude.
     title : str
     simulated : bool
+    label : str
+        What the maps show.
     """
     n, (height, width) = len(images), images.shape[1:3]
     figure = make_subplots(
@@ -84,7 +87,7 @@ def heatmaps(
     bar = {"colorscale": DIVERGING, "cmin": -1, "cmax": 1, "color": [0], "showscale": True}
     bar["colorbar"] = {
         "title": {
-            "text": "relevance for the class,<br>share of the map's largest",
+            "text": f"{label},<br>share of the map's largest",
             "side": "right",
             "font": {"size": 11},
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from painkit.errors import PainkitError
 from painkit.models.checks import numbers
 
-__all__ = ["COLUMNS", "frame_labels", "frame_rows", "sequence_slices", "time_grids"]
+__all__ = ["COLUMNS", "Features", "frame_labels", "frame_rows", "sequence_slices", "time_grids"]
 
 COLUMNS = ("subject", "sequence", "frame", "row")
+
+Features = NDArray[np.floating] | str | PathLike[str]
+"""(n_frames, d) array in the row order of a cohort's frames, or an ``.npy`` file of it."""
 
 
 def frame_rows(X: pd.DataFrame, columns: Sequence[str] = COLUMNS) -> NDArray[np.intp]:

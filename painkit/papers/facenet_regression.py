@@ -21,10 +21,10 @@ from painkit.evaluation.tables import published_beside
 from painkit.metrics import evaluate
 from painkit.models.crops.estimates import deep_features
 from painkit.models.crops.pain_level import FaceNetRegression
-from painkit.models.features.base import Features
 from painkit.models.features.frame_features import landmark_features
 from painkit.models.features.osvr import OrdinalSVR
 from painkit.models.features.rcr import RecurrentConvolutionRegression
+from painkit.models.frame_tables import Features
 from painkit.papers.paper import Paper
 from painkit.scoring.score import score as score_files
 from painkit.vocabulary.pain import level_0_5

@@ -18,7 +18,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from face_images import drawn_faces
+from face_images import drawn_faces, with_units
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from synthetic_sequences import make_sequences
@@ -33,8 +33,10 @@ from painkit.faces.crops import FaceCrop
 from painkit.models.crops.base import CropEstimator
 from painkit.models.crops.expressions import ExpressionClassifier
 from painkit.models.crops.pain_level import FaceNetRegression
+from painkit.models.crops.saliency import SaliencySupervision
 from painkit.models.crops.verification import FaceVerification
 from painkit.models.features.base import FeatureEstimator
+from painkit.models.features.frame_features import landmark_features
 from painkit.models.features.osvr import OrdinalSVR
 from painkit.models.features.rcr import RecurrentConvolutionRegression
 from painkit.models.sequences.base import SequenceEstimator
@@ -86,6 +88,7 @@ FEATURES = {
 CROPS = {
     FaceNetRegression: (("predict", "transform"), "level", {"center_p": 1}, {"loss": "hinge"}),
     FaceVerification: (("transform",), "subject", {}, {"sampling": "fair"}),
+    SaliencySupervision: (("transform",), "level", {"landmarks": "drawn"}, {"signs": "minus"}),
     ExpressionClassifier: (
         ("predict", "decision_function", "predict_proba", "transform"),
         "level",
@@ -150,8 +153,11 @@ def features(cls: type, table: Any, folder: Path) -> Case:
 def crops(cls: type, faces: Any, folder: Path) -> Case:
     outputs, target, small, wrong = CROPS[cls]
     small = {"width": 1 / 32, "iterations": 3, "batch_size": 6, "lr": 1e-3, "device": "cpu", **small}
-    marks, table = faces.landmarks.copy(), faces.table
+    marks, table = faces.landmarks.copy(), with_units(faces.table)
     marks[[3, 7]] = np.nan
+    if "landmarks" in small:
+        np.save(folder / "landmarks.npy", landmark_features(marks))
+        small = {**small, "landmarks": folder / "landmarks.npy"}
     crop = FaceCrop("box", side=small["input_size"]) if "input_size" in small else FaceCrop()
     store = build_crop_store(
         faces.images.__getitem__, marks, folder, content="contract", crop=crop, progress=False

@@ -19,6 +19,7 @@ from painkit.vocabulary.scales import SCALES
 NEEDED: dict[str, dict[str, Any]] = {
     "deepfacelift": {},
     "lrp_emotions": {"store": "nowhere"},
+    "saliency": {"store": "nowhere", "landmarks": np.empty((0, 132))},
     "facenet_regression": {"store": "nowhere", "features": np.empty((0, 0)), "pretrained": "weights"},
 }
 TRIVIAL = {"all zeros", "train mean", "train median", "majority class"}

@@ -68,6 +68,8 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
     net_ : Module
     history_ : (iterations, n_terms) array
         Loss terms at each iteration.
+    pretrained_ : CropEstimator
+        Where `pretrained` is an estimator: what it was fitted to, without its net.
     n_without_face_, n_without_label_ : int
         Training frames left out for lack of a crop, or of a label.
     """
@@ -92,6 +94,8 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
 
     _to_input: ClassVar[Callable[..., Tensor]] = staticmethod(face_net.to_input)
     _columns: ClassVar[tuple[str, ...]] = COLUMNS
+    # Parts of the net that it hands over to an estimator whose `pretrained` it is, where that has them.
+    _transferred: ClassVar[tuple[str, ...]] = ("backbone",)
 
     def transform(self, X: pd.DataFrame) -> NDArray[np.float32]:
         """Features (n, n_features) of frames, those the net's head sees; NaN where there is no crop."""
@@ -159,8 +163,13 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
             self.net_ = self._new_net()
         if isinstance(self.pretrained, CropEstimator):
             first = clone(self.pretrained).fit(X, y)
-            weights = first.net_.backbone.state_dict()
-            load_weights(self.net_.backbone, weights, where=f"pretrained {type(first).__name__}")
+            for name in first._transferred:
+                if hasattr(self.net_, name):
+                    weights = getattr(first.net_, name).state_dict()
+                    where = f"pretrained {type(first).__name__}"
+                    load_weights(getattr(self.net_, name), weights, where=where)
+            del first.net_  # where training went on from; what it counted and its losses stay
+            self.pretrained_ = first
         elif self.pretrained is not None:
             self._load(self.pretrained)
         self.net_.to(self._acceleration().device, memory_format=torch.channels_last)
@@ -170,14 +179,14 @@ class CropEstimator(Persistent, TransformerMixin, BaseEstimator):  # type: ignor
         """Load the backbone of `net_` from a file of weights."""
         load_face_weights(self.net_.backbone, path, channels=self.pretrained_channels)
 
-    def _optimizer(self) -> torch.optim.SGD:
+    def _optimizer(self, lr: float | None = None) -> torch.optim.SGD:
         """Stochastic gradient descent with weight decay, but not of biases, as in the released solver."""
         named = [(name, p) for name, p in self.net_.named_parameters() if p.requires_grad]
         groups = [
             {"params": [p for name, p in named if name.endswith("bias") == bias], "weight_decay": decay}
             for bias, decay in ((False, self.weight_decay), (True, 0.0))
         ]
-        return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum)
+        return torch.optim.SGD(groups, lr=self.lr if lr is None else lr, momentum=self.momentum)
 
     def _train(
         self,

@@ -20,7 +20,7 @@ from painkit.models.training.batches import Thinning, thin
 from painkit.models.training.loop import descend
 from painkit.models.training.losses import CentreLoss, smooth_l1
 
-__all__ = ["FaceNetRegression"]
+__all__ = ["FaceNetRegression", "check_levels"]
 
 N_LEVELS = 6
 
@@ -129,10 +129,7 @@ class FaceNetRegression(RegressorMixin, CropEstimator):  # type: ignore[misc]
     def _training_frames(self, X: pd.DataFrame, y: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Rows of the store and levels to train on, thinned within sequences in time order."""
         frames, levels = self._labelled_frames(X, y)
-        if levels.min() < 0 or levels.max() > N_LEVELS - 1:
-            raise PainkitError(
-                f"labels from {levels.min():g} to {levels.max():g}", expected="pain levels 0-5"
-            )
+        check_levels(levels)
         keep = np.arange(levels.size)
         if self.thinning is not None:
             sequences = frames.groupby(["subject", "sequence"], sort=False).ngroup().to_numpy()
@@ -142,3 +139,9 @@ class FaceNetRegression(RegressorMixin, CropEstimator):  # type: ignore[misc]
 
     def _new_net(self) -> PainNet:
         return PainNet(self.width).to(memory_format=torch.channels_last)
+
+
+def check_levels(levels: NDArray[np.float64]) -> None:
+    """Refuse labels that are no pain levels 0-5."""
+    if levels.min() < 0 or levels.max() > N_LEVELS - 1:
+        raise PainkitError(f"labels from {levels.min():g} to {levels.max():g}", expected="pain levels 0-5")

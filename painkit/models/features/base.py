@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -13,13 +12,10 @@ from sklearn.base import BaseEstimator
 
 from painkit.errors import PainkitError
 from painkit.models.checks import check_settings
-from painkit.models.frame_tables import frame_labels, frame_rows
+from painkit.models.frame_tables import Features, frame_labels, frame_rows
 from painkit.models.persistence import Persistent
 
-__all__ = ["FeatureEstimator", "Features", "TrainingTable"]
-
-Features = NDArray[np.floating] | str | PathLike[str]
-"""(n_frames, d) array in the row order of a cohort's frames, or an ``.npy`` file of it."""
+__all__ = ["FeatureEstimator", "TrainingTable"]
 
 
 class TrainingTable(NamedTuple):
