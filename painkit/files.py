@@ -143,9 +143,9 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file in UTF-8, as `write_atomically` does."""
+    """Write a text file in UTF-8, as `write_atomically` does; lines end as they do in `text`."""
     with write_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="")
 
 
 if sys.platform == "win32":

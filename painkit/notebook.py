@@ -19,7 +19,7 @@ import painkit.data
 from painkit.data.cohort import Cohort
 from painkit.errors import PainkitError, unknown
 from painkit.figures.style import SIMULATED
-from painkit.files import write_atomically
+from painkit.files import write_text
 
 __all__ = [
     "came_out",
@@ -228,8 +228,7 @@ def keeper(out: str | Path) -> Callable[..., HTML]:
         decimals: int = 3,
         caption: str | None = None,
     ) -> HTML:
-        with write_atomically(Path(out) / f"{name}.csv") as path:
-            path.write_text(_csv(table), encoding="utf-8", newline="")
+        write_text(Path(out) / f"{name}.csv", _csv(table))
         told = name.replace("_", " ").capitalize() if caption is None else caption
         return show(table, columns, decimals=decimals, caption=told, file=name)
 
@@ -250,9 +249,8 @@ def came_out(sentences: Iterable[str], out: str | Path, *, simulated: bool) -> H
     """
     told = [sentence for sentence in sentences if sentence]
     heading = f"What came out{'. ' + SIMULATED if simulated else ''}"
-    with write_atomically(Path(out) / "what_came_out.json") as path:
-        content = {"heading": heading, "sentences": told}
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    content = {"heading": heading, "sentences": told}
+    write_text(Path(out) / "what_came_out.json", json.dumps(content, indent=1, ensure_ascii=False))
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
     return HTML(  # type: ignore[no-untyped-call]
         f'<div class="what-came-out"><p>{escape(heading)}</p><ul>{items}</ul></div>'

@@ -1,4 +1,4 @@
-"""The painkit command: run, report, simulate, data, score."""
+"""The painkit command: run, report, simulate, data, score, audit."""
 
 from __future__ import annotations
 

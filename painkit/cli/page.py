@@ -19,7 +19,7 @@ import painkit
 from painkit.cli.page_facts import facts, parameter_table
 from painkit.cli.page_figures import PlotlyOutputs
 from painkit.cli.page_layout import lay_out
-from painkit.files import write_atomically
+from painkit.files import write_atomically, write_text
 
 __all__ = ["render", "write_page"]
 
@@ -55,8 +55,7 @@ def write_page(notebook: Path) -> Path:
         templates=_as_script({look: _template(look) for look in ("plotly_white", "plotly_dark")}),
     )
     written = notebook.with_suffix(".html")
-    with write_atomically(written) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(written, text)
     return written
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from painkit.cli.page import render
 from painkit.cli.page_facts import facts, parameter_table
 from painkit.errors import PainkitError
-from painkit.files import write_atomically
+from painkit.files import write_text
 
 __all__ = ["Entry", "entries", "write_index"]
 
@@ -79,8 +79,7 @@ def write_index(folder: Path) -> Path:
         raise PainkitError("is no folder", where=folder, expected="one that `painkit run` has written to")
     text = render("index.html.j2", entries=entries(folder))
     index = folder / "index.html"
-    with write_atomically(index) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(index, text)
     return index
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from painkit.data.crop_store import CropStore
 from painkit.errors import unknown
@@ -78,27 +79,20 @@ def trials(
         return pd.DataFrame(columns=["setting", "share", "area", "value", "low", "high", "change"])
     here = replace(study, protocol=protocol)
     base = rows.only(COMPARED)
-    parts = []
     as_is = here.run(base)
     common = {"n_resamples": study.n_resamples, "seed": study.seed}
     first = held_out_maps(as_is, store, landmarks, COMPARED, per_subject=per_subject)
-    parts.append(mass_in_pain_regions(first, study.cohort, **common))
+    parts = [mass_in_pain_regions(first, study.cohort, **common)]
     for name in names:
         estimator, target = base.estimators[LOCAL]
         changed = dict(TRIALS[name])
         factor = changed.pop("longer", 1)
-        supervision = estimator.pretrained.get_params(deep=False)
-        supervision |= {**changed, "iterations": factor * supervision["iterations"]}
-        again = type(estimator)(
-            **{
-                **estimator.get_params(deep=False),
-                "pretrained": type(estimator.pretrained)(**supervision),
-            }
-        )
+        changed["iterations"] = factor * estimator.pretrained.iterations
+        again = clone(estimator).set_params(**{f"pretrained__{key}": one for key, one in changed.items()})
         run = here.run(replace(base, estimators={LOCAL: Row(again, target)}))
         found, direct = (
             held_out_maps(
-                one, store, landmarks, [row], per_subject=per_subject, prelu=supervision["prelu"]
+                one, store, landmarks, [row], per_subject=per_subject, prelu=again.pretrained.prelu
             ).maps[row]
             for one, row in ((run, LOCAL), (as_is, DIRECT))
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from painkit.data.cohort import Cohort
 from painkit.data.crop_store import CropStore
 from painkit.errors import PainkitError
 from painkit.evaluation.held_out import held_out
@@ -106,9 +107,7 @@ def example_triplet(
     if not isinstance(first, SaliencySupervision):
         raise PainkitError(f"row {row!r} starts from no supervised net", expected="a row with triplets")
     points = np.asarray(landmarks).reshape(-1, N_LANDMARKS, 2)
-    names = [unit for unit in UNIT_LANDMARKS if f"AU{unit}" in cohort.frames]
-    coded = cohort.frames[[f"AU{unit}" for unit in names]].to_numpy(np.float64)
-    level = level_0_5(cohort.frames["pspi"].to_numpy())
+    names, coded, level = _coded(cohort)
     tested = cohort.frames["subject"].isin(set(fold.predictions["subject"])).to_numpy()
     good = store.usable & ~tested & np.isfinite(level)
     good &= np.isfinite(points).all(axis=(1, 2)) & np.isfinite(coded).all(axis=1)
@@ -146,6 +145,13 @@ def example_triplet(
         first.patch,
         cohort.simulated,
     )
+
+
+def _coded(cohort: Cohort) -> tuple[list[int], NDArray[np.float64], NDArray[np.float64]]:
+    """Units that are coded and have landmarks; of all frames their intensities (n, k) and levels (n,)."""
+    units = [unit for unit in UNIT_LANDMARKS if f"AU{unit}" in cohort.frames]
+    intensity = cohort.frames[[f"AU{unit}" for unit in units]].to_numpy(np.float64)
+    return units, intensity, level_0_5(cohort.frames["pspi"].to_numpy())
 
 
 def _why(unit: Mapping[Any, Any], alpha: float) -> str:
@@ -197,9 +203,7 @@ def triplet_distances(
     """
     names = [name for name in (DIRECT, *SUPERVISIONS) if name in results.runs]
     cohort = results.study.cohort
-    level = level_0_5(cohort.frames["pspi"].to_numpy())
-    units = [unit for unit in UNIT_LANDMARKS if f"AU{unit}" in cohort.frames]
-    coded = cohort.frames[[f"AU{unit}" for unit in units]].to_numpy(np.float64)
+    units, coded, level = _coded(cohort)
     points = np.asarray(landmarks).reshape(-1, N_LANDMARKS, 2)[:, PATCH_LANDMARKS]
     subject = cohort.frames["subject"].astype(str).to_numpy()
     membership, parts = unit_membership(units), []
