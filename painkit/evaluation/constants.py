@@ -51,7 +51,7 @@ def score_constants(study: Study) -> pd.DataFrame:
 def constant_sentences(scores: pd.DataFrame) -> list[str]:
     """Say of each label which constant has the lowest error, from `score_constants`."""
     told = []
-    for target, part in scores.groupby(scores["row"].str.split(": ").str[0], sort=False):
+    for _, part in scores.groupby(scores["row"].str.split(": ").str[0], sort=False):
         records = [{**row, "name": str(row["row"]).split(": ")[1]} for row in part.to_dict("records")]
         errors = [row for row in records if row["metric"] == "MAE"]
         best = min(errors, key=lambda row: float(row["value"]))
@@ -61,7 +61,7 @@ def constant_sentences(scores: pd.DataFrame) -> list[str]:
             said += f"; all zeros have {interval_text(errors[0])}"
         for weighted in (row for row in records if row["metric"] == "wMAE" and row["name"] == name):
             said += f". Its wMAE, where every level counts the same, is {interval_text(weighted)}"
-        told.append(f"{said}. A model of {target} that does not beat it has learned nothing from faces.")
+        told.append(f"{said}. A model that does not beat it has learned nothing from faces.")
     return told
 
 

@@ -84,7 +84,11 @@ def heatmaps(
             cell = figure.get_subplot(row, column)
             cell.yaxis.update(scaleanchor=cell.xaxis.anchor.replace("y", "x"), constrain="domain")
         figure.update_yaxes(title_text=captions[row - 1], row=row, col=1, title_font_size=11)
-    bar = {"colorscale": DIVERGING, "cmin": -1, "cmax": 1, "color": [0], "showscale": True}
+    # What is nowhere below 0 has the red half of the scale alone.
+    lowest = min([0.0, *(float(np.min(found)) for found in maps.values() if found.size)])
+    ticks = [-1, 0, 1] if lowest < 0 else [0, 1]
+    shades = sample_colorscale(get_colorscale(DIVERGING), np.linspace(0.5 + ticks[0] / 2, 1, 21).tolist())
+    bar = {"colorscale": shades, "cmin": ticks[0], "cmax": 1, "color": [0], "showscale": True}
     bar["colorbar"] = {
         "title": {
             "text": f"{label},<br>share of the map's largest",
@@ -92,7 +96,7 @@ def heatmaps(
             "font": {"size": 11},
         },
         "thickness": 12,
-        "tickvals": [-1, 0, 1],
+        "tickvals": ticks,
     }
     figure.add_scatter(x=[None], y=[None], mode="markers", marker=bar, hoverinfo="skip", row=1, col=1)
     figure.update_layout(showlegend=False)

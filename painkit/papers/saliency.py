@@ -237,13 +237,13 @@ def supervision_convergence(losses: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         row, loss, descended, first, last (means of the first and the last fifth of the curve), change (of
-        last from first, as a share of first; NaN where that is 0).
+        last from first, as a share of first; NaN where that is 0, or the curve has a single point).
     """
     rows = []
     for (row, loss), part in losses.groupby(["row", "loss"], sort=False):
         value, fifth = part["value"].to_numpy(), max(len(part) // 5, 1)
         first, last = float(value[:fifth].mean()), float(value[-fifth:].mean())
-        change = (last - first) / first if first else np.nan
+        change = (last - first) / first if first and len(value) > 1 else np.nan
         rows.append((row, loss, bool(part["descended"].all()), first, last, change))
     return pd.DataFrame(rows, columns=["row", "loss", "descended", "first", "last", "change"])
 

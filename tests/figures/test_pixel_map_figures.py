@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from plotly.colors import unlabel_rgb
 
 from painkit.figures.pixel_maps import (
     confusion_matrix,
@@ -109,3 +110,16 @@ def test_shares_are_drawn_in_percent_beside_the_area() -> None:
 def test_colours_do_not_depend_on_the_scale(scale: float) -> None:
     values = np.random.default_rng(1).normal(size=(10, 10))
     np.testing.assert_array_equal(heatmap_colors(scale * values), heatmap_colors(values))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_bar_shows_the_colours_that_maps_can_have(sign: int) -> None:
+    images, ramp = np.zeros((1, 1, 101, 3), np.uint8), sign * np.linspace(0, 1, 101)[None, None]
+    figure = heatmaps(images, ["a"], {"one": ramp}, "maps", simulated=True)
+    bar = figure.data[-1].marker
+    assert (bar.cmin, bar.cmax, list(bar.colorbar.tickvals)) == (
+        (0, 1, [0, 1]) if sign > 0 else (-1, 1, [-1, 0, 1])
+    )
+    ends = [np.array(unlabel_rgb(bar.colorscale[end][1])) for end in (0, -1)]
+    np.testing.assert_allclose(ends[1], heatmap_colors(np.array([[1.0]]))[0, 0], atol=1)
+    np.testing.assert_allclose(ends[0], heatmap_colors(np.array([[min(0, sign), 1]]))[0, 0], atol=1)

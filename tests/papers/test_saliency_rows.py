@@ -122,6 +122,9 @@ def test_losses_are_told_by_row_and_iteration(results: Results) -> None:
     first = told.iloc[0]
     assert (first["first"], first["last"]) == (own.iloc[0], own.iloc[1])
     assert first["change"] == pytest.approx(own.iloc[1] / own.iloc[0] - 1)
+    # Of a single window nobody can tell whether it changes.
+    whole = paper.supervision_convergence(paper.supervision_losses(results, window=10))
+    assert whole["change"].isna().all()
     assert len(figures.losses(losses, simulated=True).data) == 10
     assert paper.supervision_losses(replace(results, runs={})).empty
 
