@@ -74,8 +74,8 @@ def differences_sentence(shares: pd.DataFrame, found: HeldOutImages) -> str:
     parts = shares[(shares["kind"] == "part") & ~shares["class"].isin(found.classes)]
     told = parts[(parts["low"] > 0) | (parts["high"] < 0)]
     said = [
-        f"{row['class']}: {row['name']} {100 * row['value']:+.0f} points ({100 * row['low']:+.0f} to "
-        f"{100 * row['high']:+.0f})"
+        f"{row['class']}: {row['name']} {100 * row['value']:+z.1f} points ({100 * row['low']:+z.1f} to "
+        f"{100 * row['high']:+z.1f})"
         for _, row in told.iterrows()
     ]
     others = f"The other {len(parts) - len(told)} of {len(parts)} differences hold 0 in their interval"

@@ -238,8 +238,8 @@ def mass_sentence(table: pd.DataFrame) -> str:
         low, high = 100 * row["step_low"], 100 * row["step_high"]
         verdict = "it rises" if low > 0 else "it falls" if high < 0 else "the question stays open"
         said.append(
-            f"from {before} to {row['row']} by {100 * row['step']:+.1f} points ({low:+.1f} to {high:+.1f}): "
-            f"{verdict}"
+            f"from {before} to {row['row']} by {100 * row['step']:+z.1f} points "
+            f"({low:+z.1f} to {high:+z.1f}): {verdict}"
         )
     return f"Mass in the regions that pain moved, over their area, changes {'; '.join(said)}."
 
