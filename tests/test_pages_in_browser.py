@@ -31,11 +31,31 @@ SHORT = {
         "rnn": {"epochs": 1, "frame_step": 16},
         "hcrf": {"max_iter": 1, "frame_step": 16},
         "n_resamples": 20,
-    }
+    },
+    "02_facenet_regression": {
+        "jobs": 1,
+        "iterations": 2,
+        "pretraining_iterations": 2,
+        "rows": ["smooth L1", "smooth L1 + L1 center loss + sampling", "OSVR-L1"],
+        "n_resamples": 20,
+    },
+    "03_saliency": {
+        "jobs": 1,
+        "iterations": 2,
+        "pretraining_iterations": 2,
+        "supervision": {"iterations": 2},
+        "rows": ["smooth L1 + L1 center loss", "method 2 (global + local)"],
+        "n_resamples": 20,
+    },
+    "04_lrp_emotions": {"jobs": 1, "iterations": 2, "n_resamples": 20},
 }
+# Of whom the pages speak by name; that of the expressions names classes only.
+SHOWS_SEQUENCES = ("00_tour", "01_deepfacelift", "02_facenet_regression")
+SHOWS_SUBJECTS = (*SHOWS_SEQUENCES, "03_saliency")
 # The labels that come up under the mouse hold names, too: of one trace a plot.
 HOVER = """[...document.querySelectorAll('.js-plotly-plot')].filter(plot => {
-    const number = plot.data.findIndex(trace => trace.text || trace.type === 'bar');
+    const number = plot.data.findIndex(
+        trace => trace.type === 'bar' || (trace.text && trace.type !== 'heatmap'));
     if (number < 0) return false;
     const {xaxis = 'x', yaxis = 'y'} = plot.data[number];
     Plotly.Fx.hover(plot, [{curveNumber: number, pointNumber: 0}], [xaxis + yaxis]);
@@ -59,6 +79,30 @@ def hostile(smoke, tmp_path_factory):
             shutil.copyfile(path, root / name)
     with (smoke / "subjects.csv").open(newline="") as read, (root / "subjects.csv").open("w") as written:
         csv.writer(written).writerows([subjects.get(row[0], row[0]), *row[1:]] for row in csv.reader(read))
+    return root
+
+
+@pytest.fixture(scope="module")
+def hostile_clips(smoke, tmp_path_factory):
+    """Clips of posed expressions, as a user's own table lists them, of other subjects and file names.
+
+    Names of clips of pain have a pattern, which the index is checked against.
+    """
+    root = tmp_path_factory.mktemp("clips") / "biovid"
+    shutil.copytree(smoke / "biovid", root)
+    with (root / "videos.csv").open(newline="") as read:
+        rows = list(csv.DictReader(read))
+    subjects = dict(zip(sorted({row["subject"] for row in rows}), SUBJECTS, strict=False))
+    with (root / "videos.csv").open("w", newline="") as written:
+        table = csv.DictWriter(written, ["subject", "class", "path"])
+        table.writeheader()
+        for number, row in enumerate(rows):
+            path = root / row["path"]
+            path = path.rename(
+                path.with_name(f"{number} {SEQUENCES[number % len(SEQUENCES)]}".replace("/", "") + ".mp4")
+            )
+            renamed = {"subject": subjects[row["subject"]], "path": path.relative_to(root).as_posix()}
+            table.writerow({**row, **renamed})
     return root
 
 
@@ -95,17 +139,23 @@ def visit(browser):
     page.close()
 
 
-@pytest.mark.parametrize("name", ["00_tour", "01_deepfacelift"])
-def test_names_are_text_wherever_they_stand(name, hostile, tmp_path, visit):
+@pytest.mark.parametrize("name", ["00_tour", *SHORT])
+def test_names_are_text_wherever_they_stand(name, smoke, hostile, hostile_clips, tmp_path, visit):
     given = {"data": "unbc", "root": str(hostile), **SHORT.get(name, {})}
+    if name in ("02_facenet_regression", "03_saliency"):
+        given["identities"] = str(smoke / "identities")
+    if name == "04_lrp_emotions":
+        given |= {"data": "biovid", "root": str(hostile_clips)}
     written = run_notebook(name, profile="smoke", parameters=given, out=tmp_path)
     plots = written.read_text().count('class="plotly-graph-div"')
     assert plots >= 5
     page, faults = visit(written, plots)
     assert page.evaluate(HOVER) > 0
     shown = page.inner_text("body")
-    assert [text for text in SUBJECTS if text not in shown] == []
-    assert [text for text in SEQUENCES if text in shown]
+    if name in SHOWS_SUBJECTS:
+        assert [text for text in SUBJECTS if text not in shown] == []
+    if name in SHOWS_SEQUENCES:
+        assert [text for text in SEQUENCES if text in shown]
     # A link, or bold letters, of a name; plotly's own buttons are links.
     assert page.locator(".js-plotly-plot a:not(.modebar-btn), .js-plotly-plot [style*=bold]").count() == 0
     page.wait_for_timeout(300)
