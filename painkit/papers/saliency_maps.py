@@ -167,10 +167,11 @@ def true_regions(found: HeldOutMaps, cohort: Cohort) -> list[dict[str, NDArray[n
     keys = ["subject", "sequence", "frame"]
     wanted = found.frames[keys].astype({"frame": "int64"})
     caused = wanted.merge(pd.read_parquet(truth), on=keys, how="left")
+    size = (found.images.shape[1], found.images.shape[2])
     regions = []
     for place, points in enumerate(found.landmarks):
         moved = [au for au in AUS if caused[f"AU{au}_pain"].iloc[place] >= _MOVED]
-        regions.append({f"AU{au} {UNIT_NAMES[au]}": region_mask(au, points, ALIGNED_SIZE) for au in moved})
+        regions.append({f"AU{au} {UNIT_NAMES[au]}": region_mask(au, points, size) for au in moved})
     return regions
 
 
