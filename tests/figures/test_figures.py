@@ -21,7 +21,7 @@ from painkit.figures.faces import (
     peak_sequence,
     rising_frames,
 )
-from painkit.figures.labels import level_shares, sequence_labels
+from painkit.figures.labels import balanced_levels, level_shares, pspi_histogram, sequence_labels
 from painkit.figures.landmark_maps import contribution_maps, distance_boxes
 from painkit.figures.style import finish, picture
 from painkit.figures.traces import pain_and_units
@@ -71,6 +71,26 @@ def test_level_shares_of_each_subject_sum_to_a_hundred_and_count_every_labelled_
 def test_histograms_count_every_sequence(cohort):
     figure = sequence_labels(cohort)
     assert [int(np.sum(bar.y)) for bar in figure.data[:2]] == [len(cohort.sequences)] * 2
+
+
+def test_histogram_of_pspi_holds_every_labelled_frame_in_the_colour_of_its_level(cohort):
+    figure = pspi_histogram(cohort)
+    drawn = {int(score): int(n) for bar in figure.data for score, n in zip(bar.x, bar.y, strict=True)}
+    scores = cohort.frames["pspi"].dropna().astype(int).tolist()
+    assert drawn == {score: scores.count(score) for score in range(17)}
+    # Hosseini et al., Table I.
+    first = [min(bar.x) for bar in figure.data]
+    assert first == [0, 1, 3, 5, 7, 10, 13]
+    assert len({bar.marker.color for bar in figure.data}) == 7
+
+
+def test_levels_have_a_bar_for_each_stage():
+    counts = pd.DataFrame({"before": [9, 4], "after": [2, 8]}, index=[0, 2])
+    figure = balanced_levels(counts, simulated=True)
+    assert [(bar.name, *bar.x, *bar.y) for bar in figure.data] == [
+        ("before", "level 0", "level 2", 9, 4),
+        ("after", "level 0", "level 2", 2, 8),
+    ]
 
 
 def test_a_face_through_time_holds_its_images_and_states_the_coded_units(cohort):
