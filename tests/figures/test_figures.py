@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 import painkit.data
+from painkit.data.average_face import AverageFace
 from painkit.errors import PainkitError
 from painkit.figures.comparisons import leak_inflation, relevance_by_fold, rows_with_intervals
 from painkit.figures.estimates import bands_by_subject, coverage, errors_by_subject
@@ -170,10 +171,15 @@ def test_coverage_stands_at_the_stated_levels():
 
 
 def test_maps_share_one_colour_scale_around_zero():
-    face = np.random.default_rng(0).uniform(0, 100, (66, 2))
+    points = np.random.default_rng(0).uniform(0, 100, (66, 2))
     maps = {"one": np.linspace(-1, 3, 66), "two": np.linspace(-5, 2, 66)}
-    axis = contribution_maps(face, maps, title="maps", simulated=False).layout.coloraxis
-    assert (axis.cmin, axis.cmax) == (-5, 5)
+    figure = contribution_maps(AverageFace(points), maps, title="maps", simulated=False)
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-5, 5)
+    assert not figure.layout.images
+    face = AverageFace(points, np.zeros((256, 256, 3), np.uint8), 3)
+    on_face = contribution_maps(face, maps, title="maps", simulated=False)
+    assert [image.xref for image in on_face.layout.images] == ["x", "x2"]
+    np.testing.assert_array_equal(on_face.data[1].x, points[:, 0])
 
 
 def test_boxes_are_quartiles_of_the_distance_from_the_origin():
