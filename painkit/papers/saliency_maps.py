@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from painkit.attribution.pixel_record import PixelRecord
 from painkit.data.cohort import Cohort
@@ -46,13 +47,14 @@ class HeldOutMaps:
     ----------
     frames : DataFrame
         subject, sequence, frame, row (of the cohort's frames), fold, level.
-    images : (n, 112, 96, 3) uint8 array
+    images : (n, height, width, 3) uint8 array
     landmarks : (n, 66, 2) array
         Pixels of `images`.
-    nets : dict of str to tuple of PainNet
+    nets : dict of str to tuple of Module
         By row, one for each face.
-    maps : dict of str to (n, 112, 96) array
-        Saliency of the bottleneck by row; see `painkit.models.nets.deconvnet.saliency_maps`.
+    maps : dict of str to (n, height, width) array
+        Saliency of the bottleneck by row; see `painkit.models.nets.deconvnet.saliency_maps`. What is not below
+        0 may stand for others, such as positive relevance.
     scores : dict of str to (n,) array
         The number before the sigmoid.
     simulated : bool
@@ -61,7 +63,7 @@ class HeldOutMaps:
     frames: pd.DataFrame
     images: NDArray[np.uint8]
     landmarks: NDArray[np.floating]
-    nets: dict[str, tuple[PainNet, ...]]
+    nets: dict[str, tuple[nn.Module, ...]]
     maps: dict[str, NDArray[np.float32]]
     scores: dict[str, NDArray[np.float32]]
     simulated: bool

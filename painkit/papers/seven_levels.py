@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,7 @@ from painkit.evaluation.study import Results, Row, Rows, Study
 from painkit.evaluation.tables import published_beside
 from painkit.faces.crops import FaceCrop
 from painkit.metrics import evaluate
-from painkit.models.crops.seven_levels import SevenLevels
+from painkit.models.crops.seven_levels import N_LEVELS, SevenLevels
 from painkit.models.training.balancing import balance
 from painkit.papers.paper import Paper
 from painkit.simulation.facts import facts
@@ -32,6 +33,7 @@ from painkit.vocabulary.pain import seven_levels
 
 __all__ = [
     "BLOCKS",
+    "CROP",
     "HEAD",
     "PAPER",
     "PRINTED",
@@ -65,7 +67,9 @@ _ROWS: Final[Mapping[str, Mapping[str, Any]]] = {
     SCRATCH: {"mode": "head", "pretrained": None},
 }
 
-_N_LEVELS: Final = 7
+#: The face box of the landmarks, else of the detector, grown by 25 % (Sec. III-A).
+CROP: Final = FaceCrop("box", grow=0.25, detect=True)
+
 _PER_LEVEL: Final = ("recall", "F1", "precision")
 _TOGETHER: Final = ("AUC", "accuracy", "PCC")
 _QUESTIONS: Final = {
@@ -141,8 +145,8 @@ PAPER = Paper(
 
 
 def face_crops(cohort: Cohort, folder: str | Path, *, side: int, jobs: int = 2) -> CropStore:
-    """Crops of the face box grown by 25 %, `side` pixels wide (Sec. III-A); detected where not tracked."""
-    return cohort_store(cohort, folder, crop=FaceCrop("box", side=side, detect=True), jobs=jobs)
+    """Square crops of the cohort (`CROP`), `side` pixels wide."""
+    return cohort_store(cohort, folder, crop=replace(CROP, side=side), jobs=jobs)
 
 
 def levels_balanced(study: Study, store: CropStore) -> pd.DataFrame:
@@ -162,8 +166,8 @@ def levels_balanced(study: Study, store: CropStore) -> pd.DataFrame:
         train = fold.only(has_crop).train
         level = found.y[train, 0].astype(int)
         after = level[balance(level, sequence[train], np.random.default_rng(study.seed)).frames]
-        counts.append([np.bincount(one, minlength=_N_LEVELS) for one in (level, after)])
-    before, after = np.mean(counts, axis=0) if counts else np.zeros((2, _N_LEVELS))
+        counts.append([np.bincount(one, minlength=N_LEVELS) for one in (level, after)])
+    before, after = np.mean(counts, axis=0) if counts else np.zeros((2, N_LEVELS))
     return pd.DataFrame({"before": before, "after": after}).rename_axis("level")
 
 
@@ -186,7 +190,7 @@ def table_1(study: Study, store: CropStore) -> pd.DataFrame:
         frames=("subject", "size"), subjects=("subject", "nunique"), crops=("crop", "sum")
     )
     trained = levels_balanced(study, store).add_prefix("trained on, ")
-    table = pd.DataFrame(index=pd.RangeIndex(_N_LEVELS, name="level"))
+    table = pd.DataFrame(index=pd.RangeIndex(N_LEVELS, name="level"))
     table["PSPI"] = [_span(scores[seven_levels(scores) == k]) for k in table.index]
     table = table.join(ours.rename(columns={"crops": "with a crop"})).fillna(0)
     table = table.join(trained.round().astype(int))
@@ -213,7 +217,7 @@ def table_2(results: Results, row: str = HEAD) -> pd.DataFrame:
         the level), note (on the published value).
     """
     table, study = results.scored.tables[row], results.study
-    names = [(k, metric) for k in range(_N_LEVELS) for metric in _PER_LEVEL]
+    names = [(k, metric) for k in range(N_LEVELS) for metric in _PER_LEVEL]
     found = evaluate(
         table,
         [f"{metric}[{k}]" for k, metric in names],
@@ -269,7 +273,7 @@ def table_3(scores: pd.DataFrame, *, simulated: bool) -> pd.DataFrame:
             {
                 "method": name,
                 "data": "simulated, here" if simulated else "here",
-                "levels": _N_LEVELS,
+                "levels": N_LEVELS,
                 **{m: _told(ours.get((name, m))) for m in _TOGETHER},
                 "note": "",
             }
@@ -285,7 +289,7 @@ def _told(value: Mapping[str, float] | None) -> str:
 
 def confusion(results: Results, row: str = HEAD) -> pd.DataFrame:
     """Frames of each true level (rows) by the level that a row says (columns), over all folds (Fig. 5)."""
-    names = [f"level {k}" for k in range(_N_LEVELS)]
+    names = [f"level {k}" for k in range(N_LEVELS)]
     return tables.confusion(results.scored.tables[row], names).rename_axis("true level")
 
 
