@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from painkit.attribution.landmark_scores import (
     subject_maps,
     top_share,
 )
+from painkit.data.average_face import AverageFace, average_face
 from painkit.data.cohort import Cohort
 from painkit.metrics.bootstrap import check_bootstrap, percentile_interval, resample_weights
 from painkit.models.sequences.deepfacelift import DeepFaceLIFT
@@ -49,10 +51,10 @@ class LandmarkExplanation:
         """Targets explained, in the order they were trained."""
         return tuple(self.contributions)
 
-    @property
-    def average_face(self) -> NDArray[np.float32]:
-        """Mean landmarks over all tracked frames, (66, 2) pixels."""
-        return np.asarray(np.nanmean(self.cohort.landmarks, axis=0, dtype=np.float64), np.float32)
+    @cached_property
+    def average_face(self) -> AverageFace:
+        """Mean of aligned frames of the cohort."""
+        return average_face(self.cohort)
 
     @property
     def inputs(self) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
 from painkit.vocabulary.landmarks import MIRROR
-from painkit.vocabulary.pain import level_0_5, seven_levels
+from painkit.vocabulary.pain import LEVELS
 from painkit.vocabulary.scales import SCALES
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ __all__ = ["COPY", "Samples", "samples"]
 #: What the sequence of an augmented copy is called after its own name.
 COPY = " (copy)"
 
-_LEVELS = {"level": level_0_5, "seven_levels": seven_levels}
 _NOT_TARGETS = {"subject", "sequence", "frame", "n_frames", "tracked", "black", "image"}
 
 
@@ -144,7 +143,7 @@ def samples(cohort: Cohort, target: str | tuple[str, ...]) -> Samples:
         When a target is unknown, targets of sequences and of frames are mixed, or no row has a label.
     """
     targets = (target,) if isinstance(target, str) else tuple(target)
-    per_sequence, per_frame = _columns(cohort.sequences), [*_columns(cohort.frames), *_LEVELS]
+    per_sequence, per_frame = _columns(cohort.sequences), [*_columns(cohort.frames), *LEVELS]
     if targets and set(targets) <= set(per_sequence):
         found = _sequences(cohort, targets)
     elif targets and set(targets) <= set(per_frame):
@@ -172,7 +171,7 @@ def _frames(cohort: Cohort, targets: tuple[str, ...]) -> Samples:
     if "image" in X:
         X["image"] = X["image"].map(lambda name: str(cohort.root / name), na_action="ignore")
     table = X[["subject", "sequence", "frame", "row"]].astype({"frame": "Int64"})
-    y = np.column_stack([_LEVELS[t](X["pspi"]) if t in _LEVELS else _numbers(X, t) for t in targets])
+    y = np.column_stack([LEVELS[t](X["pspi"]) if t in LEVELS else _numbers(X, t) for t in targets])
     return _without(Samples("frame", targets, table, X, y), {"black frame": X["black"].to_numpy(bool)})
 
 

@@ -53,17 +53,19 @@ def five_points(landmarks: NDArray[np.floating]) -> Floats:
     return np.stack([points[..., list(group), :].mean(axis=-2) for group in FIVE_POINTS], axis=-2)
 
 
-def similarity_transform(points: NDArray[np.floating]) -> Floats:
-    """Rotation, uniform scale and shift that bring five points closest to `TEMPLATE`.
+def similarity_transform(points: NDArray[np.floating], template: NDArray[np.floating] = TEMPLATE) -> Floats:
+    """Rotation, uniform scale and shift that bring points closest to a template.
 
-    Least squares in the crop's pixels, without reflection. A face whose five points have the template's shape
+    Least squares in the template's pixels, without reflection. A face whose points have the template's shape
     comes exactly onto it. Faces differ in shape and pose, which no similarity undoes: of any other face the
     points land as near as a similarity can bring them, often a pixel or two away. What holds for every face
     is that moving, turning or scaling the image leaves the crop as it was.
 
     Parameters
     ----------
-    points : (..., 5, 2) array, pixels of the image
+    points : (..., k, 2) array, pixels of the image
+    template : (k, 2) array, pixels of the crop
+        Where the points should come to lie: by default eyes, nose and mouth corners as in the aligned crop.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def similarity_transform(points: NDArray[np.floating]) -> Floats:
     source = np.asarray(points, dtype=np.float64)
     # In complex numbers the similarity is z -> a z + b, which solves many faces at once.
     z = source[..., 0] + 1j * source[..., 1]
-    w = TEMPLATE @ np.array([1, 1j])
+    w = np.asarray(template, np.float64) @ np.array([1, 1j])
     z0, w0 = z.mean(axis=-1), w.mean()
     z_centred = z - z0[..., None]
     spread = (np.abs(z_centred) ** 2).sum(axis=-1)

@@ -12,12 +12,15 @@ from plotly.subplots import make_subplots
 from painkit.data.cohort import Cohort
 from painkit.data.crop_store import CropStore
 from painkit.figures.style import LEVEL_COLORS, SERIES, finish, in_words, interval, picture
-from painkit.vocabulary.pain import level_0_5
+from painkit.vocabulary.pain import LEVELS
+from painkit.vocabulary.scales import SCALES
 
 __all__ = ["crops_by_level", "features_by_level", "level_errors"]
 
 
-def crops_by_level(cohort: Cohort, store: CropStore, *, per_level: int = 2, seed: int = 0) -> go.Figure:
+def crops_by_level(
+    cohort: Cohort, store: CropStore, *, scale: str = "level", per_level: int = 2, seed: int = 0
+) -> go.Figure:
     """Draw a strip of crops of each pain level, drawn at random.
 
     Parameters
@@ -25,14 +28,17 @@ def crops_by_level(cohort: Cohort, store: CropStore, *, per_level: int = 2, seed
     cohort : Cohort
     store : CropStore
         Its crops.
+    scale : str
+        Key of `LEVELS`.
     per_level : int
-        Crops of each level 0-5, fewer where there are fewer.
+        Crops of each level, fewer where there are fewer.
     seed : int
         Of the choice.
     """
-    level = level_0_5(cohort.frames["pspi"].to_numpy())
+    level = LEVELS[scale](cohort.frames["pspi"].to_numpy())
     rng = np.random.default_rng(seed)
-    members = [rng.permutation(np.flatnonzero(store.usable & (level == k))) for k in range(6)]
+    numbers = range(SCALES[scale].high + 1)
+    members = [rng.permutation(np.flatnonzero(store.usable & (level == k))) for k in numbers]
     rows = np.concatenate([np.sort(some[:per_level]) for some in members])
     n, gap = len(rows), 6
     height, width, _ = store.crop_shape

@@ -9,10 +9,10 @@ from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
 from painkit.figures.style import LEVEL_COLORS, SERIES, color_of, finish
-from painkit.vocabulary.pain import level_0_5
+from painkit.vocabulary.pain import level_0_5, seven_levels
 from painkit.vocabulary.scales import scale_of
 
-__all__ = ["level_shares", "sequence_labels"]
+__all__ = ["balanced_levels", "level_shares", "pspi_histogram", "sequence_labels"]
 
 
 def level_shares(cohort: Cohort) -> go.Figure:
@@ -87,3 +87,50 @@ def sequence_labels(cohort: Cohort) -> go.Figure:
     figure.update_xaxes(title_text="OPI 0-5, spread a little", dtick=1, range=[-0.5, 5.5], row=1, col=3)
     figure.update_yaxes(title_text="VAS 0-10", dtick=2, range=[-0.5, 10.5], row=1, col=3)
     return finish(figure, "Labels of the sequences", simulated=cohort.simulated, height=380)
+
+
+def pspi_histogram(cohort: Cohort) -> go.Figure:
+    """Draw the number of frames at each PSPI, coloured by the seven levels (Hosseini et al., Fig. 4)."""
+    counts = cohort.frames["pspi"].dropna().astype(int).value_counts().reindex(range(17), fill_value=0)
+    level = seven_levels(counts.index).astype(int)
+    figure = go.Figure()
+    for number, color in enumerate(LEVEL_COLORS):
+        own = counts[level == number]
+        figure.add_bar(
+            x=own.index,
+            y=own.to_numpy(),
+            name=f"level {number}",
+            marker={"color": color, "line": {"color": "#888", "width": 0.5}},
+            hovertemplate=f"PSPI %{{x}}, level {number}: %{{y}} frames<extra></extra>",
+        )
+    figure.update_xaxes(title="PSPI, 0-16", dtick=1)
+    figure.update_yaxes(title="frames (log scale)", type="log", dtick=1)
+    figure.update_layout(barmode="overlay")
+    missing = len(cohort.frames) - int(counts.sum())
+    note = f" ({missing} without a label left out)" if missing else ""
+    return finish(figure, f"Frames at each PSPI{note}", simulated=cohort.simulated, legend=True)
+
+
+def balanced_levels(counts: pd.DataFrame, *, simulated: bool) -> go.Figure:
+    """Draw how many images of each level there are, a bar for each column.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        Index level; a column for each stage, such as before and after balancing.
+    simulated : bool
+    """
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=[f"level {level}" for level in counts.index],
+                y=counts[name],
+                name=name,
+                hovertemplate=f"%{{x}}: %{{y}} images, {name}<extra></extra>",
+            )
+            for name in counts.columns
+        ]
+    )
+    figure.update_yaxes(title="images (log scale)", type="log", dtick=1)
+    figure.update_layout(barmode="group")
+    return finish(figure, "Levels before and after balancing", simulated=simulated, legend=True)

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from painkit.data.average_face import AverageFace
 from painkit.figures.faces import add_face
 from painkit.figures.style import color_of, finish
 from painkit.vocabulary.landmarks import landmark_name
@@ -26,7 +27,7 @@ __all__ = [
 
 
 def contribution_maps(
-    face: NDArray[np.floating],
+    face: AverageFace,
     maps: Mapping[str, NDArray[np.floating]],
     *,
     title: str,
@@ -39,8 +40,8 @@ def contribution_maps(
 
     Parameters
     ----------
-    face : (66, 2) array
-        Landmarks to draw, usually the average face. Pixels, y down.
+    face : AverageFace
+        Its landmarks are drawn, on its image where it has one.
     maps : mapping of str to (66,) array
         Panel titles and values; NaN leaves a landmark grey.
     title : str
@@ -71,7 +72,8 @@ def contribution_maps(
     for number, values in enumerate(maps.values()):
         add_face(
             figure,
-            face,
+            face.landmarks,
+            image=face.image,
             values=np.asarray(values),
             row=number // columns + 1,
             col=number % columns + 1,
@@ -93,14 +95,12 @@ def contribution_maps(
     return finish(figure, title, simulated=simulated, height=height)
 
 
-def mean_and_spread_maps(
-    face: NDArray[np.floating], landmarks: pd.DataFrame, *, simulated: bool
-) -> go.Figure:
+def mean_and_spread_maps(face: AverageFace, landmarks: pd.DataFrame, *, simulated: bool) -> go.Figure:
     """Draw mean and spread over subjects of each landmark's contribution, for every target (Fig. 3A-D).
 
     Parameters
     ----------
-    face : (66, 2) array
+    face : AverageFace
     landmarks : DataFrame
         target, landmark, mean, sd_subjects; as from `painkit.attribution.landmark_scores.landmark_tables`.
     simulated : bool
@@ -124,7 +124,7 @@ def mean_and_spread_maps(
 
 
 def share_maps(
-    face: NDArray[np.floating],
+    face: AverageFace,
     shares: Mapping[str, pd.DataFrame],
     subjects: Sequence[str],
     *,
@@ -134,7 +134,7 @@ def share_maps(
 
     Parameters
     ----------
-    face : (66, 2) array
+    face : AverageFace
     shares : mapping of str to DataFrame
         By target, index subject, columns landmarks; see `painkit.attribution.landmark_scores.subject_maps`.
     subjects : sequence of str

@@ -16,7 +16,7 @@ from painkit.figures.faces import about_faces, peak_sequence
 from painkit.figures.moving import Trace, View, moving_view, stops_through
 from painkit.figures.pixel_maps import heatmap_colors
 from painkit.figures.style import SERIES, color_of
-from painkit.vocabulary.pain import level_0_5
+from painkit.vocabulary.pain import LEVELS
 from painkit.vocabulary.scales import scale_of
 
 __all__ = [
@@ -156,9 +156,8 @@ def level_through_time(
     sequence: tuple[str, str] | None = None,
     *,
     maps: Callable[[NDArray[np.intp]], Mapping[str, NDArray[np.floating]]] | None = None,
+    scale: str = "level",
     title: str = "Pain in {}, estimated and labelled",
-    scale: str = "level 0-5",
-    labels: NDArray[np.floating] | None = None,
     count: int = 24,
 ) -> go.Figure:
     """Draw one sequence: the crop that the net saw, its maps, labelled and estimated pain (Fig. 1).
@@ -174,12 +173,10 @@ def level_through_time(
         Default: the one with most levels and, among those, most frames.
     maps : callable, optional
         From k rows of ``cohort.frames`` to (k, h, w) maps of their crops, by name.
+    scale : str
+        Key of `LEVELS`.
     title : str
         With a place for the names of the subject and the sequence.
-    scale : str
-        Name and unit of the labels.
-    labels : (n_frames,) array, optional
-        Of all frames of the cohort; default levels 0-5.
     count : int
         At most so many frames, evenly spread and the highest label among them, get a stop.
     """
@@ -189,8 +186,7 @@ def level_through_time(
         sequence = known.sort_values(["nunique", "size"]).index[-1]
     rows = cohort.rows_of(*sequence)
     frames = cohort.frames["frame"].to_numpy()[rows]
-    every = level_0_5(cohort.frames["pspi"].to_numpy()) if labels is None else labels
-    level = np.asarray(every, float)[rows]
+    level = LEVELS[scale](cohort.frames["pspi"].to_numpy()[rows])
     estimates = {
         name: table.set_index("row")["y_pred"].reindex(rows).to_numpy(float)
         for name, table in predictions.items()
@@ -216,7 +212,7 @@ def level_through_time(
         frames,
         stops,
         views,
-        [Trace(scale=scale, lines=lines, colors=colors, dotted=["labelled"])],
+        [Trace(scale=scale_of(scale).label, lines=lines, colors=colors, dotted=["labelled"])],
         title.format(", ".join(sequence)),
         simulated=cohort.simulated,
         start=_highest(level[stops]),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from painkit.errors import PainkitError
 
-__all__ = ["PSPI_UNITS", "level_0_5", "pspi", "seven_levels"]
+__all__ = ["LEVELS", "PSPI_UNITS", "level_0_5", "pspi", "seven_levels"]
 
 Floats = NDArray[np.float64]
 
@@ -95,3 +95,10 @@ def _quantise(pspi: ArrayLike, edges: tuple[int, ...]) -> Floats:
     if np.any((values < 0) | (values > 16)):
         raise PainkitError(f"PSPI runs from {np.nanmin(values):g} to {np.nanmax(values):g}", expected="0-16")
     return np.where(np.isnan(values), np.nan, np.digitize(values, edges).astype(np.float64))
+
+
+#: Levels made of PSPI, by the key of their scale.
+LEVELS: Final[Mapping[str, Callable[[ArrayLike], Floats]]] = {
+    "level": level_0_5,
+    "seven_levels": seven_levels,
+}

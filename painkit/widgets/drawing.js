@@ -73,7 +73,7 @@ const largest = (values) =>
 function signed(value, range) {
   if (!Number.isFinite(value)) return "–";
   const shown = Math.abs(value).toFixed(Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(range)))));
-  return (value < 0 ? "−" : Number(shown) === 0 ? "" : "+") + shown;
+  return (Number(shown) === 0 ? "" : value < 0 ? "−" : "+") + shown;
 }
 const RAISED = { "-": "⁻", ...Object.fromEntries([..."⁰¹²³⁴⁵⁶⁷⁸⁹"].entries()) };
 // Three digits, "2.5" or "9.57·10⁻⁵".

@@ -7,6 +7,10 @@ class LandmarkExplorer extends FrameBrowser {
     super.build();
     const picture = (name) => svg("svg", { class: name });
     this.face = unpack(this.get("face"));
+    if (this.face.image) {
+      this.average = Object.assign(new Image(), { src: this.face.image });
+      this.average.decode().then(() => this.width && !this.onFrame() && this.repaint());
+    }
     this.controls.append(
       this.radios("target", "estimate", { words: (one) => one.toUpperCase() }),
       this.radios("background", "drawn on"),
@@ -178,8 +182,8 @@ class LandmarkExplorer extends FrameBrowser {
     const { view } = this,
       points = this.view_at.place(this.points_of(frame)),
       high = this.picture.height.baseVal.value;
-    const image = this.onFrame() ? this.images.get(frame) : undefined,
-      seen = Boolean(image && !image.problem);
+    const image = this.onFrame() ? this.images.get(frame) : this.average,
+      seen = Boolean(image && !image.problem && image.naturalWidth);
     const pen = this.photo.getContext("2d"),
       fine = window.devicePixelRatio || 1;
     pen.setTransform(fine, 0, 0, fine, 0, 0);

@@ -13,7 +13,9 @@ from traitlets import Bool, List, Unicode, observe, validate
 
 from painkit.attribution.explanation import LandmarkExplanation
 from painkit.attribution.landmark_scores import rank_correlations, subject_magnitudes, subject_maps
+from painkit.data.average_face import AverageFace
 from painkit.errors import PainkitError
+from painkit.figures.style import picture
 from painkit.vocabulary.landmarks import LINES, landmark_name
 from painkit.vocabulary.scales import scale_of
 from painkit.widgets.explorer import packed, page_script
@@ -40,7 +42,7 @@ class LandmarkExplorer(FrameBrowser):
     target : str
         Estimate that is explained.
     background : {'frame', 'average face'}
-        What the landmarks are drawn on.
+        What the landmarks are drawn on: the frame's own image, or the mean of aligned frames of the cohort.
     division : str
         Over which parts contributions are summed: a key of `painkit.widgets.landmark_parts.PARTS`.
     colour_range : {'sequence', 'subject', 'frame'}
@@ -81,7 +83,7 @@ class LandmarkExplorer(FrameBrowser):
         self.result = result
         self._scores = {target: found.scores for target, found in result.contributions.items()}
         self._shares = {target: subject_maps(found) for target, found in result.contributions.items()}
-        names = [landmark_name(i) for i in range(66)]
+        names, average = [landmark_name(i) for i in range(66)], result.average_face
         super().__init__(
             result.cohort,
             tracked,
@@ -93,7 +95,7 @@ class LandmarkExplorer(FrameBrowser):
                 "colour_range": ["sequence", "subject", "frame"],
             },
             target=result.targets[0],
-            face={"points": result.average_face, "lines": LINES, "names": names},
+            face={"points": average.landmarks, "lines": LINES, "names": names, **_photo(average)},
             has_truth=result.cohort.simulated and (result.cohort.root / "truth" / "landmarks.csv").is_file(),
         )
         self.compared = self.choices["subject"][:_MAPS]
@@ -261,6 +263,13 @@ class LandmarkExplorer(FrameBrowser):
                 rho = rank_correlations(magnitudes.loc[subject], true)
                 one["moved"][cause] = {"px": true, "rho": float(rho)}
         return one
+
+
+def _photo(face: AverageFace) -> dict[str, Any]:
+    """The picture of a face for a page; nothing where it has none."""
+    if face.image is None:
+        return {}
+    return {"image": picture(face.image, photo=True)["source"], "size": len(face.image)}
 
 
 def _largest(values: NDArray[np.floating]) -> float:

@@ -87,9 +87,17 @@ function drawMap(picture, width, face, values, top, words, title) {
   const height = Math.round((width * (box[3] - box[1])) / (box[2] - box[0])) + head;
   canvasFor(picture, width, height, words);
   const shapes = faceShapes(face.lines),
-    points = fitting(box, width, height - head).place(face.points);
+    { scale, x, y, place } = fitting(box, width, height - head),
+    points = place(face.points);
   shapes.draw(points);
-  const group = svg("g", { transform: `translate(0,${head})` }, shapes.group);
+  // A picture of its own, which cuts what of the photo lies outside.
+  const group = svg("svg", { y: head, width, height: height - head });
+  if (face.image) {
+    const size = face.size * scale;
+    group.append(svg("image", { href: face.image, x, y, width: size, height: size }));
+    shapes.group.classList.add("pk-on-photo");
+  }
+  group.append(shapes.group);
   points.forEach(([cx, cy], i) =>
     group.append(
       svg("circle", {

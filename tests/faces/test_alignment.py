@@ -111,14 +111,17 @@ def test_moved_image_gives_the_same_crop(angle: float, scale: float, x: float, y
     assert difference.mean() < 1.5
 
 
-def test_similarity_is_the_least_squares_one() -> None:
+@pytest.mark.parametrize("template", [TEMPLATE, np.random.default_rng(4).uniform(0, 200, (66, 2))])
+def test_similarity_is_the_least_squares_one(template: NDArray[np.float64]) -> None:
     """Against the plain linear least-squares problem in the four parameters."""
     rng = np.random.default_rng(2)
-    points = TEMPLATE * 1.7 + rng.normal(0, 6, (8, 5, 2)) + 50
-    for face, matrix in zip(points, similarity_transform(points), strict=True):
+    points = template * 1.7 + rng.normal(0, 6, (8, *template.shape)) + 50
+    for face, matrix in zip(points, similarity_transform(points, template), strict=True):
         rows = [r for x, y in face for r in ([x, -y, 1, 0], [y, x, 0, 1])]
-        a, b, tx, ty = np.linalg.lstsq(np.array(rows), TEMPLATE.ravel(), rcond=None)[0]
+        a, b, tx, ty = np.linalg.lstsq(np.array(rows), template.ravel(), rcond=None)[0]
         np.testing.assert_allclose(matrix, [[a, -b, tx], [b, a, ty]], rtol=0, atol=1e-9)
+    if template is TEMPLATE:
+        np.testing.assert_array_equal(similarity_transform(points), similarity_transform(points, template))
 
 
 @pytest.fixture(scope="module")

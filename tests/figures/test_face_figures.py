@@ -20,6 +20,7 @@ from painkit.data.crop_store import CropStore
 from painkit.figures.face_regression import crops_by_level, features_by_level, level_errors
 from painkit.figures.pixel_maps import heatmap_colors
 from painkit.figures.through_time import level_through_time
+from painkit.vocabulary.pain import LEVELS
 
 PSPI = [0, 1, 2, 3, 4, 6]  # one value of each level 0-5
 
@@ -108,19 +109,21 @@ def test_trace_of_two_people_whose_recordings_share_a_name_is_of_one(
     assert len(figure.frames) == 18
 
 
+@pytest.mark.parametrize("scale", ["level", "seven_levels"])
 def test_strip_holds_crops_of_the_level_that_its_caption_names(
-    cohort: Cohort, store: CropStore, faces: DrawnFaces
+    cohort: Cohort, store: CropStore, faces: DrawnFaces, scale: str
 ) -> None:
-    figure = crops_by_level(cohort, store, per_level=1, seed=1)
+    figure = crops_by_level(cohort, store, scale=scale, per_level=1, seed=1)
+    levels = LEVELS[scale](cohort.frames["pspi"]).astype(int)
     strip = decoded(figure.layout.images[0])
     crops = {row: store.batch([row])[0] for row in np.flatnonzero(store.usable)}
     captions = figure.layout.xaxis.ticktext
-    assert len(captions) == len(np.unique(faces.table["level"][store.usable]))
+    assert len(captions) == len(np.unique(levels[store.usable]))
     for i, caption in enumerate(captions):
         shown = strip[:, i * 102 : i * 102 + 96]
         row = min(crops, key=lambda k: np.abs(shown.astype(int) - crops[k]).sum())
         np.testing.assert_array_equal(shown, crops[row])
-        level, subject = faces.table["level"][row], faces.table["subject"][row]
+        level, subject = levels[row], faces.table["subject"][row]
         assert caption == f"level {level}<br><sub>{subject}</sub>"
 
 

@@ -10,12 +10,13 @@ import plotly.graph_objects as go
 import pytest
 
 import painkit.data
+from painkit.data.average_face import AverageFace
 from painkit.errors import PainkitError
 from painkit.figures.comparisons import leak_inflation, rows_with_intervals, training_lengths
 from painkit.figures.estimates import bands_by_subject, coverage, errors_by_subject, frame_estimates
 from painkit.figures.faces import face_strip, outline, peak_sequence, rising_frames
 from painkit.figures.importances import relevance_by_fold
-from painkit.figures.labels import level_shares, sequence_labels
+from painkit.figures.labels import balanced_levels, level_shares, pspi_histogram, sequence_labels
 from painkit.figures.landmark_maps import contribution_maps, distance_boxes, mean_and_spread_maps
 from painkit.figures.style import SERIES, color_of, finish, in_words, picture
 from painkit.figures.through_time import face_through_time
@@ -66,6 +67,26 @@ def test_level_shares_of_each_subject_sum_to_a_hundred_and_count_every_labelled_
 def test_histograms_count_every_sequence(cohort):
     figure = sequence_labels(cohort)
     assert [int(np.sum(bar.y)) for bar in figure.data[:2]] == [len(cohort.sequences)] * 2
+
+
+def test_histogram_of_pspi_holds_every_labelled_frame_in_the_colour_of_its_level(cohort):
+    figure = pspi_histogram(cohort)
+    drawn = {int(score): int(n) for bar in figure.data for score, n in zip(bar.x, bar.y, strict=True)}
+    scores = cohort.frames["pspi"].dropna().astype(int).tolist()
+    assert drawn == {score: scores.count(score) for score in range(17)}
+    # Hosseini et al., Table I.
+    first = [min(bar.x) for bar in figure.data]
+    assert first == [0, 1, 3, 5, 7, 10, 13]
+    assert len({bar.marker.color for bar in figure.data}) == 7
+
+
+def test_levels_have_a_bar_for_each_stage():
+    counts = pd.DataFrame({"before": [9, 4], "after": [2, 8]}, index=[0, 2])
+    figure = balanced_levels(counts, simulated=True)
+    assert [(bar.name, *bar.x, *bar.y) for bar in figure.data] == [
+        ("before", "level 0", "level 2", 9, 4),
+        ("after", "level 0", "level 2", 2, 8),
+    ]
 
 
 def test_a_face_through_time_holds_its_images_and_states_the_coded_units(cohort):
@@ -237,14 +258,19 @@ def test_coverage_stands_at_the_stated_levels():
 
 
 def test_maps_share_one_colour_scale_around_zero():
-    face = np.random.default_rng(0).uniform(0, 100, (66, 2))
+    points = np.random.default_rng(0).uniform(0, 100, (66, 2))
     maps = {"one": np.linspace(-1, 3, 66), "two": np.linspace(-5, 2, 66)}
-    axis = contribution_maps(face, maps, title="maps", simulated=False).layout.coloraxis
-    assert (axis.cmin, axis.cmax) == (-5, 5)
+    figure = contribution_maps(AverageFace(points), maps, title="maps", simulated=False)
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-5, 5)
+    assert not figure.layout.images
+    face = AverageFace(points, np.zeros((256, 256, 3), np.uint8), 3)
+    on_face = contribution_maps(face, maps, title="maps", simulated=False)
+    assert [image.xref for image in on_face.layout.images] == ["x", "x2"]
+    np.testing.assert_array_equal(on_face.data[1].x, points[:, 0])
 
 
 def test_a_spread_has_a_scale_of_its_own_from_0_up():
-    face = np.random.default_rng(0).uniform(0, 100, (66, 2))
+    face = AverageFace(np.random.default_rng(0).uniform(0, 100, (66, 2)))
     table = pd.DataFrame(
         {"landmark": range(66), "mean": np.linspace(-1, 3, 66), "sd_subjects": np.linspace(0, 2, 66)}
     )

@@ -31,9 +31,11 @@ from painkit.digests import seal
 from painkit.errors import PainkitError
 from painkit.faces.crops import FaceCrop
 from painkit.models.crops.base import CropEstimator
+from painkit.models.crops.crop_net import CropNet
 from painkit.models.crops.expressions import ExpressionClassifier
 from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.crops.saliency import SaliencySupervision
+from painkit.models.crops.seven_levels import SevenLevels
 from painkit.models.crops.verification import FaceVerification
 from painkit.models.features.base import FeatureEstimator
 from painkit.models.features.frame_features import landmark_features
@@ -69,7 +71,7 @@ class Case:
     is_random: bool = True
 
 
-BASES = {SequenceEstimator, CropEstimator, FeatureEstimator}
+BASES = {SequenceEstimator, CropNet, CropEstimator, FeatureEstimator}
 SEQUENCES = {
     FrameNetwork: (("frame_estimates",), {"epochs": 2}, {"labels": ("opi",)}),
     MeanVoting: (("predict",), {"epochs": 2}, {"statistic": "mode"}),
@@ -94,6 +96,12 @@ CROPS = {
         "level",
         {"input_size": 32},
         {"input_size": 64},
+    ),
+    SevenLevels: (
+        ("predict", "decision_function", "predict_proba", "transform"),
+        "level",
+        {"input_size": 32, "epochs": 2},
+        {"mode": "tail"},
     ),
 }
 ESTIMATORS = [*SEQUENCES, *FEATURES, *CROPS, GaussianProcess]
@@ -152,7 +160,8 @@ def features(cls: type, table: Any, folder: Path) -> Case:
 
 def crops(cls: type, faces: Any, folder: Path) -> Case:
     outputs, target, small, wrong = CROPS[cls]
-    small = {"width": 1 / 32, "iterations": 3, "batch_size": 6, "lr": 1e-3, "device": "cpu", **small}
+    length = {} if "epochs" in small else {"iterations": 3}
+    small = {"width": 1 / 32, **length, "batch_size": 6, "lr": 1e-3, "device": "cpu", **small}
     marks, table = faces.landmarks.copy(), with_units(faces.table)
     marks[[3, 7]] = np.nan
     if "landmarks" in small:

@@ -151,6 +151,19 @@ def fills(explorer):
     )
 
 
+def the_average_face_is_a_photo(explorer):
+    for background in ("average face", "frame"):
+        explorer.get_by_role("radio", name=background, exact=True).check()
+        explorer.locator(".pk-large .pk-on-photo").wait_for(state="attached")
+        seen = explorer.locator(".pk-photo").evaluate(
+            "photo => new Set(new Uint32Array(photo.getContext('2d').getImageData("
+            "0, 0, photo.width, photo.height).data.buffer)).size"
+        )
+        assert seen > 1000
+    maps = explorer.locator(".pk-map").filter(visible=True)
+    assert maps.locator("image").count() == maps.count() > 0
+
+
 def vectors_point_along_the_contributions(explorer, result):
     explorer.get_by_label("x and y as").check()
     drawn = re.findall(r"l([-\d.e]+),([-\d.e]+)", explorer.locator(".pk-arrows").get_attribute("d"))

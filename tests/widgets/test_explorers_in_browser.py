@@ -49,7 +49,7 @@ def site(tmp_path, smoke):
 
 def both(page):
     """The explorers, once what they show first is drawn."""
-    page.wait_for_selector(".pk-on-photo", state="attached")
+    page.wait_for_selector(".pk-large .pk-on-photo", state="attached")
     landmarks, pixels = (
         page.get_by_role("region", name=f"{kind} explorer") for kind in ("Landmark", "Pixel")
     )
@@ -113,6 +113,7 @@ def test_explorers_in_voila(site, result, record):
         landmark_page.a_frame_is_told_in_words(landmarks)
         landmark_page.keys_move_the_frame(landmarks, result)
         landmark_page.colours_and_bars_are_the_contributions(landmarks, result)
+        landmark_page.the_average_face_is_a_photo(landmarks)
         landmark_page.vectors_point_along_the_contributions(landmarks, result)
         landmark_page.a_click_on_the_trace_goes_to_the_frame(landmarks)
         landmark_page.up_to_four_subjects_stand_side_by_side(landmarks)

@@ -1,7 +1,9 @@
 """What the explorer shows follows its state, without a browser."""
 
+import base64
 import io
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -168,6 +170,17 @@ def test_images_are_sent_as_they_are_asked_for_and_what_is_missing_is_told(smoke
     assert missing["problems"][0] == "frame 3 of a/a1 has no image in this copy"
     assert found["problems"] == ["", ""]
     assert [image[:3] for image in images] == [b"\xff\xd8\xff"] * 2  # JPEG
+
+
+def test_the_average_face_comes_with_its_picture_where_there_are_images(smoke):
+    result = linear(smoke)
+    face = LandmarkExplorer(result).face
+    np.testing.assert_array_equal(face["points"], result.average_face.landmarks)
+    encoded = np.frombuffer(base64.b64decode(face["image"].split(",")[1]), np.uint8)
+    seen = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1].astype(float)
+    assert face["size"] == len(seen)
+    assert np.abs(seen - result.average_face.image).mean() < 3
+    assert "image" not in LandmarkExplorer(by_hand()).face
 
 
 def test_a_simulated_cohort_is_called_simulated(explorer):
