@@ -102,8 +102,8 @@ def start_from_emotions(
         folder = _trained(study, EmotionResNet(**settings), chosen, labels, train)
         folders[name] = folder
         with limited_threads(study.threads):
-            said = EmotionResNet.load(folder / "net").predict(tested.images(test))
-        tables[name] = truth.assign(y_pred=said)
+            logits = EmotionResNet.load(folder / "net").decision_function(tested.images(test))
+        tables[name] = truth.assign(y_pred=logits.argmax(axis=1).astype(float))
     usual = np.bincount(emotion[tested.usage == _TRAINED]).argmax()
     tables["majority class"] = truth.assign(y_pred=float(usual))
     scored = {

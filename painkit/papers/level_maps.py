@@ -14,7 +14,7 @@ from painkit.evaluation.run_fold import limited_threads
 from painkit.evaluation.study import Results
 from painkit.faces.alignment import apply_transform
 from painkit.models.crops.seven_levels import N_LEVELS, SevenLevels
-from painkit.models.nets.resnet18 import to_input
+from painkit.models.nets.resnet18 import InputScaling, to_input
 from painkit.papers.expression_images import HeldOutImages
 from painkit.papers.saliency_maps import HeldOutMaps
 from painkit.papers.seven_levels import CROP
@@ -25,7 +25,7 @@ LEVEL_NAMES = tuple(f"level {k}" for k in range(N_LEVELS))
 
 
 def held_out_faces(results: Results, store: CropStore, row: str, *, per_subject: int = 4) -> HeldOutImages:
-    """Take some frames of every subject, evenly spread over its levels, with the net of the fold that tests it.
+    """Take frames of every subject, evenly spread over its levels, with the net of the fold that tests it.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def held_out_faces(results: Results, store: CropStore, row: str, *, per_subject:
     PainkitError
         When the row was not run.
     """
-    cohort, parts, nets, scores, scaling = results.study.cohort, [], [], [], "0-1"
+    cohort, parts, nets, scores = results.study.cohort, [], [], []
+    scaling: InputScaling = "0-1"
     with limited_threads(results.study.threads):
         for fold in held_out(results[row], SevenLevels.load):
             model = fold.model.set_params(store=store, memory=None)
@@ -84,9 +85,7 @@ def one_of_each_level(found: HeldOutImages) -> HeldOutImages:
     return found.take(best.drop_duplicates("level").index.to_numpy())
 
 
-def positive_maps(
-    found: dict[str, HeldOutImages], method: str = "LRPPresetAFlat"
-) -> HeldOutMaps:
+def positive_maps(found: dict[str, HeldOutImages], method: str = "LRPPresetAFlat") -> HeldOutMaps:
     """What speaks for the true level of each face that shows pain, by row.
 
     Parameters

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import nn
 
 from painkit.attribution.pixel_record import PixelRecord
@@ -53,8 +54,8 @@ class HeldOutMaps:
     nets : dict of str to tuple of Module
         By row, one for each face.
     maps : dict of str to (n, height, width) array
-        Saliency of the bottleneck by row; see `painkit.models.nets.deconvnet.saliency_maps`. What is not below
-        0 may stand for others, such as positive relevance.
+        Saliency of the bottleneck by row; see `painkit.models.nets.deconvnet.saliency_maps`. Or others that
+        are not below 0, such as positive relevance.
     scores : dict of str to (n,) array
         The number before the sigmoid.
     simulated : bool
@@ -63,7 +64,7 @@ class HeldOutMaps:
     frames: pd.DataFrame
     images: NDArray[np.uint8]
     landmarks: NDArray[np.floating]
-    nets: dict[str, tuple[nn.Module, ...]]
+    nets: Mapping[str, tuple[nn.Module, ...]]
     maps: dict[str, NDArray[np.float32]]
     scores: dict[str, NDArray[np.float32]]
     simulated: bool
@@ -249,6 +250,7 @@ def mass_sentence(table: pd.DataFrame) -> str:
 
 def pixel_record(found: HeldOutMaps, cohort: Cohort) -> PixelRecord:
     """Hand the faces and nets to the pixel explorer, on simulated faces with where pain moved them."""
+    levels = found.frames["level"].tolist()
     return PixelRecord(
         images=found.images,
         landmarks=found.landmarks,
@@ -260,4 +262,8 @@ def pixel_record(found: HeldOutMaps, cohort: Cohort) -> PixelRecord:
         to_input=to_input,
         simulated=found.simulated,
         true_regions=true_regions(found, cohort),
+        said={
+            name: [f"level {5 * expit(x):.1f}, labelled {y:g}" for x, y in zip(scores, levels, strict=True)]
+            for name, scores in found.scores.items()
+        },
     )

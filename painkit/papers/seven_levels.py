@@ -1,4 +1,4 @@
-"""ResNet-18, trained on emotions, is fine-tuned to seven levels of pain (Hosseini et al.): Tables I to III."""
+"""ResNet-18 that knows emotions, fine-tuned to seven levels of pain (Hosseini et al.): Tables I to III."""
 
 from __future__ import annotations
 
@@ -88,6 +88,8 @@ def rows(
     *,
     pretrained: str | PathLike[str] | None = None,
     net: Mapping[str, Any] | None = None,
+    rates: Mapping[str, Any] | None = None,
+    head: Mapping[str, Any] | None = None,
     random_state: int = 0,
 ) -> Rows:
     """Return the rows of Tables II and III: the level of each frame, all frames pooled.
@@ -99,18 +101,21 @@ def rows(
     pretrained : path, optional
         Weights of FER+ that the nets start from; with them, `SCRATCH` is a row.
     net : mapping, optional
-        Parameters of `SevenLevels` that differ from the defaults, such as ``{"width": 0.25}``. `lr` and
-        `epochs` are those of the rates that work; the paper's row keeps the printed ones.
+        Parameters of `SevenLevels` that differ from the defaults, such as ``{"width": 0.25}``, of all rows.
+    rates, head : mapping, optional
+        `lr` and `epochs` in place of those of the workable schedule, where convolutions are trained and where
+        the head is trained alone, of which more epochs cost nothing. The paper's row keeps the printed ones.
     random_state : int
     """
     settings = {"store": store, "pretrained": pretrained, "random_state": random_state, **(net or {})}
-    workable = {"schedule": "workable", **settings}
-    printed = {name: value for name, value in settings.items() if name not in ("lr", "epochs")}
-    estimators = {
-        name: SevenLevels(**{**(printed if name == PRINTED else workable), **own})
-        for name, own in _ROWS.items()
-        if pretrained is not None or name != SCRATCH
-    }
+    estimators: dict[str, Any] = {}
+    for name, own in _ROWS.items():
+        if name == SCRATCH and pretrained is None:
+            continue
+        taken: Mapping[str, Any] = {}
+        if name != PRINTED:
+            taken = {"schedule": "workable", **((head if own["mode"] == "head" else rates) or {})}
+        estimators[name] = SevenLevels(**{**settings, **taken, **own})
     return Rows(
         {name: Row(estimator, "seven_levels") for name, estimator in estimators.items()},
         target="seven_levels",
@@ -155,7 +160,7 @@ def levels_balanced(study: Study, store: CropStore) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index level (0-6); columns before, after: images with a crop, copies by flipping and rotation included.
+        Index level (0-6); columns before, after: images with a crop, copies by flipping and rotation too.
     """
     found = samples(study.cohort, "seven_levels")
     table = found.table
@@ -306,23 +311,22 @@ def refuse_copies_of_tested(results: Results) -> str:
     for name in results.rows.explained:
         for fold in held_out(results[name], SevenLevels.load) if name in results.runs else []:
             trained = fold.model.trained_[:, 0]
-            shared = np.intersect1d(trained, fold.rows)
-            both = set(subjects[trained]) & set(subjects[fold.rows])
-            if shared.size or (both and not results.study.protocol.leaky):
+            shared, both = np.isin(trained, fold.rows), set(subjects[trained]) & set(subjects[fold.rows])
+            if shared.any() or both:
                 raise PainkitError(
-                    f"fold {fold.fold} of {name} trained on {shared.size} images of frames that it tests, and "
-                    f"on frames of {', '.join(sorted(both)) or 'no one'} whom it tests",
-                    expected="copies of training frames alone",
+                    f"fold {fold.fold} of {name} trained on {shared.sum()} images of frames that it tests, "
+                    f"of subjects whom it tests: {', '.join(sorted(both))}",
+                    expected="images of training frames alone",
                 )
             n_images, n_folds = n_images + len(trained), n_folds + 1
     return (
-        f"In {n_folds} fitted models, none of {n_images} training images, copies included, is of a frame or a "
-        "subject that its fold tests."
+        f"In {n_folds} fitted models, none of {n_images} training images, copies included, is of a frame or "
+        "a subject that its fold tests."
     )
 
 
 def headline(scores: pd.DataFrame, audited: pd.DataFrame) -> list[str]:
-    """Say what becomes of the paper's accuracy where subjects are kept apart, whichever way it turns out.
+    """Say what becomes of the paper's accuracy where subjects are kept apart, whichever way that is.
 
     Parameters
     ----------
@@ -345,9 +349,9 @@ def headline(scores: pd.DataFrame, audited: pd.DataFrame) -> list[str]:
             told.append(_beside(row, metric, random[metric]))
     zeros = scores[(scores["row"] == "all zeros") & (scores["metric"] == "accuracy")].iloc[0]
     told.append(
-        f"To say level 0 of every frame is right in {100 * zeros['value']:.1f} % of the frames scored here, and "
-        f"would be in {100 * histogram[0] / histogram.sum():.1f} % of the archive's: accuracy alone says little "
-        "of pain."
+        f"To say level 0 of every frame is right in {100 * zeros['value']:.1f} % of the frames scored here, "
+        f"and would be in {100 * histogram[0] / histogram.sum():.1f} % of the archive's: accuracy alone says "
+        "little of pain."
     )
     return told
 
