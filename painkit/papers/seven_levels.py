@@ -340,8 +340,8 @@ def headline(scores: pd.DataFrame, audited: pd.DataFrame) -> list[str]:
     histogram = facts("full").pspi_histogram
     row = str(audited["row"].iloc[0])
     told = [
-        f"The paper prints an accuracy of {100 * theirs['text, Sec. IV']:.2f} % ({theirs['Table III']:.2f} in "
-        "Table III) and does not say how frames were divided into training and test."
+        f"The paper prints an accuracy of {100 * theirs['text, Sec. IV']:.2f} % ({theirs['Table III']:.2f} "
+        "in Table III) and does not say how frames were divided into training and test."
     ]
     random = audited[audited["leak"] == "random frames"].set_index("metric").to_dict("index")
     for metric in ("accuracy", "recall", "PCC"):
