@@ -1,6 +1,8 @@
 # Two commands for a fresh machine with Python 3.11+, git and make:
 #   make demo   set up .venv, run the main job, print where the report lies
 #   make test   set up .venv, lint, types, import contract, tests
+# and to explore:
+#   make lab    set up .venv, open the notebooks in JupyterLab
 # The first Python of a supported version that runs (a name on the path may be a shim of one not installed).
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
   $$name -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -10,7 +12,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: demo test lint check-types contract tests bench setup clean
+.PHONY: demo lab test lint check-types contract tests bench setup clean
 
 setup: $(STAMP)
 
@@ -22,6 +24,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)
 	$(BIN)/painkit run 01_deepfacelift --profile demo
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab notebooks
 
 test: lint check-types contract tests
 

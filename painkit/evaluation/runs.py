@@ -21,7 +21,7 @@ from painkit.evaluation.run_fold import Job, do_fold, model_folder, read_predict
 from painkit.evaluation.run_record import Report, about, read_report
 from painkit.evaluation.samples import samples
 from painkit.progress import tqdm
-from painkit.workers import ending_together
+from painkit.workers import affordable, ending_together
 
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort
@@ -110,7 +110,7 @@ def run(
     out : path
         The run's folder is made in here.
     jobs : int
-        Folds at a time.
+        Folds at a time; fewer where memory holds no more processes, see `painkit.workers.affordable`.
     backend : str
         A joblib backend. ``"dask"`` uses the cluster at `scheduler`, or else the current dask client; its
         workers must see `out`. Folds in one process take turns, since they seed its global generators: give
@@ -232,7 +232,7 @@ def _collect(folder: Path, info: dict[str, Any]) -> pd.DataFrame:
 def _parallel(job: Job, jobs: int, backend: str, scheduler: str | None) -> Iterator[Any]:
     if scheduler is None and backend != "dask":
         together = ending_together() if backend in ("loky", "multiprocessing") else {}
-        with joblib.parallel_config(backend, n_jobs=jobs, **together), warnings.catch_warnings():
+        with joblib.parallel_config(backend, n_jobs=affordable(jobs), **together), warnings.catch_warnings():
             # loky replaces a worker that has grown by 100 MB, which importing torch does, and says so.
             warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             try:

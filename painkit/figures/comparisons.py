@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import shorten
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from painkit.figures.style import QUALITATIVE, finish, interval
+from painkit.figures.style import LINE, SERIES, color_of, finish, in_words, interval
 
 __all__ = [
     "feature_costs",
     "leak_inflation",
-    "relevance_by_fold",
     "rows_with_intervals",
-    "shap_values",
     "training_lengths",
     "verification",
 ]
@@ -27,50 +26,83 @@ def rows_with_intervals(
 ) -> go.Figure:
     """Draw one dot with its interval for each row and metric, and the published value as a diamond.
 
+    Rows of one target stand together, on axes of their own: an error on VAS is not one on levels.
+
     Parameters
     ----------
     table : DataFrame
-        Columns row, metric, value, low, high, and optionally published_on_archive. Order is kept.
+        Columns row, metric, value, low, high, and optionally target, scale, published_on_archive. Order is
+        kept.
     metrics : sequence of str, optional
-        A panel each; default all.
+        A column of panels each; default all.
     title : str
         Title of the figure.
     simulated : bool
         Whether the measured values come from a simulated cohort.
     """
     metrics = list(dict.fromkeys(table["metric"]) if metrics is None else metrics)
-    names = list(dict.fromkeys(table["row"]))
+    table = table[table["metric"].isin(metrics)]
+    target = table["target"] if "target" in table else pd.Series("", index=table.index)
+    parts = dict(list(table.groupby(target.fillna("").astype(str), sort=False)))
+    names = {name: list(dict.fromkeys(part["row"])) for name, part in parts.items()}
+    there = {(name, metric) for name, part in parts.items() for metric in part["metric"]}
     figure = make_subplots(
-        1, len(metrics), shared_yaxes=True, subplot_titles=metrics, horizontal_spacing=0.03
+        len(parts),
+        len(metrics),
+        shared_yaxes=True,
+        specs=[[{} if (name, metric) in there else None for metric in metrics] for name in parts],
+        subplot_titles=[metric for name in parts for metric in metrics if (name, metric) in there],
+        horizontal_spacing=0.04,
+        vertical_spacing=0.36 / max(len(parts), 2),
+        row_heights=[1 + len(rows) for rows in names.values()],
     )
-    for column, metric in enumerate(metrics, start=1):
-        part = table[table["metric"] == metric]
-        figure.add_scatter(
-            x=part["value"],
-            y=part["row"],
-            error_x=interval(part, thickness=1),
-            mode="markers",
-            marker={"color": QUALITATIVE[0], "size": 8},
-            name=f"measured here{', simulated' if simulated else ''}, with interval",
-            showlegend=column == 1,
-            row=1,
-            col=column,
-        )
-        if "published_on_archive" in part:
+    measured, published = f"measured here{', simulated' if simulated else ''}", "published, on the archive"
+    for row, (name, whole) in enumerate(parts.items(), start=1):
+        for column, metric in enumerate(metrics, start=1):
+            part = whole[whole["metric"] == metric]
+            if part.empty:
+                continue
+            place: dict[str, Any] = {"row": row, "col": column}
+            first = row == column == 1
             figure.add_scatter(
-                x=part["published_on_archive"],
+                x=part["value"],
                 y=part["row"],
+                error_x=interval(part, thickness=1),
                 mode="markers",
-                marker={"color": QUALITATIVE[5], "symbol": "diamond-open", "size": 9},
-                name="published, on the archive",
-                showlegend=column == 1,
-                row=1,
-                col=column,
+                marker={"color": color_of(name), "size": 8},
+                hovertext=_told(part, f"{metric} "),
+                hoverinfo="text",
+                name=f"{measured}, with 95 % interval",
+                legendgroup="measured",
+                showlegend=first,
+                **place,
             )
-    figure.update_yaxes(categoryorder="array", categoryarray=names[::-1])
-    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"})
-    finish(figure, title, simulated=simulated, height=200 + 24 * len(names))
-    return figure.update_layout(margin={"l": 10, "b": 70}).update_yaxes(automargin=True)
+            if "published_on_archive" in part and part["published_on_archive"].notna().any():
+                figure.add_scatter(
+                    x=part["published_on_archive"],
+                    y=part["row"],
+                    mode="markers",
+                    marker={"color": LINE, "symbol": "diamond-open", "size": 9},
+                    hovertemplate=f"%{{y}}<br>{metric} %{{x}}, {published}<extra></extra>",
+                    name=published,
+                    legendgroup="published",
+                    showlegend=not any(trace.name == published for trace in figure.data),
+                    **place,
+                )
+            figure.update_yaxes(categoryorder="array", categoryarray=names[name][::-1], **place)
+    height = 150 + 24 * sum(map(len, names.values())) + 60 * (len(parts) - 1)
+    finish(figure, title, simulated=simulated, height=height, legend=True)
+    return figure.update_layout(margin_l=10).update_yaxes(automargin=True)
+
+
+def _told(table: pd.DataFrame, before: str, value: str = "value") -> list[str]:
+    """Row, value, interval, scale and averaging of each line of a table, in words."""
+    kinds = [kind for kind in ("scale", "average") if kind in table]
+    about = table[kinds].fillna("").astype(str).agg(", ".join, axis=1) if kinds else [""] * len(table)
+    return [
+        "<br>".join(filter(None, (str(row), before + said, more.replace("_", " "))))
+        for row, said, more in zip(table["row"], in_words(table, value, decimals=3), about, strict=True)
+    ]
 
 
 def verification(auc: pd.DataFrame, *, simulated: bool) -> go.Figure:
@@ -86,9 +118,9 @@ def verification(auc: pd.DataFrame, *, simulated: bool) -> go.Figure:
     shown = auc[auc["row"] != "gain"]
     if shown.empty:
         return finish(go.Figure(), "Nothing was pre-trained here", simulated=simulated, height=120)
-    title = "Verification AUC on people held out"
+    title = "Verification AUC on people held out (dotted: chance)"
     figure = rows_with_intervals(shown, title=title, simulated=simulated)
-    return figure.add_vline(x=0.5, line={"dash": "dot", "width": 1})
+    return figure.add_vline(x=0.5, line={"dash": "dot", "width": 1, "color": LINE})
 
 
 def feature_costs(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
@@ -101,79 +133,26 @@ def feature_costs(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     simulated : bool
         Whether the cohort is simulated.
     """
+    names = table["question"].replace("opi", "OPI labels")
     figure = go.Figure(
-        go.Bar(
-            x=table["question"],
-            y=table["difference"],
-            error_y=interval(table, "difference"),
-            marker_color=QUALITATIVE[1],
+        go.Scatter(
+            x=table["difference"],
+            y=names,
+            error_x=interval(table, "difference", thickness=1.2),
+            mode="markers",
+            marker={"color": color_of("vas"), "size": 9},
+            hovertext=[
+                f"without {name}: MAE on VAS rises by {said}"
+                for name, said in zip(names, in_words(table, "difference"), strict=True)
+            ],
+            hoverinfo="text",
         )
     )
-    figure.add_hline(y=0, line={"width": 1})
-    figure.update_yaxes(title_text="MAE without it minus MAE with all (VAS, 0-10)")
-    return finish(figure, "What each personal feature is worth", simulated=simulated)
-
-
-def relevance_by_fold(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
-    """Draw each statistic's ARD relevance in every fold, most relevant first (DeepFaceLIFT, Fig. 4B).
-
-    Parameters
-    ----------
-    table : DataFrame
-        Columns statistic, fold, relevance (-ln length-scale on z-scored statistics; higher is more relevant).
-    simulated : bool
-        Whether the cohort is simulated.
-    """
-    order = table.groupby("statistic")["relevance"].median().sort_values(ascending=False).index
-    figure = go.Figure(
-        go.Box(
-            x=table["statistic"],
-            y=table["relevance"],
-            boxpoints="all",
-            pointpos=0,
-            jitter=0.3,
-            text=table["fold"].astype(str),
-            marker_color=QUALITATIVE[2],
-        )
-    )
-    figure.update_xaxes(categoryorder="array", categoryarray=list(order))
-    figure.update_yaxes(title_text="relevance, -ln(length-scale)")
-    return finish(
-        figure, "Relevance of the statistics over the folds (higher is more relevant)", simulated=simulated
-    )
-
-
-def shap_values(table: pd.DataFrame, statistics: Sequence[str], *, simulated: bool) -> go.Figure:
-    """Draw the Shapley value of each statistic for each sequence, largest mean magnitude first.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As from `painkit.attribution.shap_statistics`: subject, sequence and one column for each statistic.
-    statistics : sequence of str
-        Columns to draw.
-    simulated : bool
-        Whether the cohort is simulated.
-    """
-    order = table[list(statistics)].abs().mean().sort_values(ascending=False).index
-    text = table["subject"].str.cat(table["sequence"], sep=" / ")
-    figure = go.Figure(
-        [
-            go.Box(
-                y=table[name],
-                name=name,
-                boxpoints="all",
-                pointpos=0,
-                jitter=0.4,
-                text=text,
-                marker_color=QUALITATIVE[4],
-            )
-            for name in order
-        ]
-    )
-    figure.update_layout(showlegend=False)
-    figure.update_yaxes(title_text="Shapley value, VAS")
-    return finish(figure, "What each statistic adds to the estimate of a sequence", simulated=simulated)
+    figure.add_vline(x=0, line={"width": 1, "color": LINE})
+    figure.update_xaxes(title_text="MAE without it minus MAE with all, VAS 0-10")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    title = "What each personal feature is worth, with 95 % intervals"
+    return finish(figure, title, simulated=simulated, height=180 + 36 * len(table))
 
 
 def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
@@ -186,31 +165,49 @@ def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     simulated : bool
         Whether the cohort is simulated.
     """
-    figure = make_subplots(1, 2, subplot_titles=["MAE (VAS, 0-10)", "difference, paired over subjects"])
+    titles = ["MAE, VAS 0-10", "MAE of the best setting<br>minus that of the other, VAS 0-10"]
+    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.12)
+    parts = {str(question): part for question, part in table.groupby("question", sort=False)}
     best = table.drop_duplicates("epochs")
     lines = [("the best setting of the published table", best["epochs"], best["a"])]
-    parts = dict(list(table.groupby("question", sort=False)))
     lines += [(part["row_b"].iloc[0], part["epochs"], part["b"]) for part in parts.values()]
-    for colour, (name, epochs, values) in zip(QUALITATIVE, lines, strict=False):
-        figure.add_scatter(x=epochs, y=values, name=name, line={"color": colour}, row=1, col=1)
-    for colour, (question, part) in zip(QUALITATIVE[1:], parts.items(), strict=False):
+    for colour, (name, epochs, values) in zip(SERIES, lines, strict=False):
         figure.add_scatter(
-            x=part["epochs"],
+            x=epochs,
+            y=values,
+            mode="lines+markers",
+            name=name,
+            legendgroup=name,
+            line={"color": colour},
+            hovertemplate=f"{name}<br>%{{x}} epochs: MAE %{{y:.2f}} (VAS 0-10)<extra></extra>",
+            row=1,
+            col=1,
+        )
+    for number, (question, part) in enumerate(parts.items(), start=1):
+        figure.add_scatter(
+            # Side by side, so that no interval covers another.
+            x=part["epochs"] * 1.04 ** (number - 1 - (len(parts) - 1) / 2),
             y=part["difference"],
-            error_y=interval(part, "difference"),
-            name=question,
-            line={"color": colour, "dash": "dot"},
+            error_y=interval(part, "difference", thickness=1.2),
+            mode="lines+markers",
+            hovertext=[
+                f"{question}<br>{epochs} epochs: {said}"
+                for epochs, said in zip(part["epochs"], in_words(part, "difference"), strict=True)
+            ],
+            hoverinfo="text",
+            legendgroup=part["row_b"].iloc[0],
+            showlegend=False,
+            line={"color": SERIES[number % len(SERIES)]},
             row=1,
             col=2,
         )
-    figure.add_hline(y=0, line={"width": 1}, row=1, col=2)
+    figure.add_hline(y=0, line={"width": 1, "color": LINE}, row=1, col=2)
     ticks = sorted(set(table["epochs"]))
     figure.update_xaxes(
         type="log", tickvals=ticks, ticktext=[str(n) for n in ticks], title_text="epochs of stage 1"
     )
-    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"})
-    finish(figure, "How long stage 1 is trained", simulated=simulated, height=480)
-    return figure.update_layout(margin={"b": 150})
+    title = "How long stage 1 is trained, with 95 % intervals"
+    return finish(figure, title, simulated=simulated, height=440, legend=True).update_layout(margin_t=110)
 
 
 def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
@@ -234,7 +231,7 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
         subplot_titles=[*titles, "with a near copy"],
         horizontal_spacing=0.03,
     )
-    for colour, model in zip(QUALITATIVE, models, strict=False):
+    for colour, model in zip(SERIES, models, strict=False):
         own = table[(table["row"] == model) & table["leak"].isin(leaks)]
         for column, metric in enumerate(metrics, start=1):
             part = own[own["metric"] == metric]
@@ -243,11 +240,17 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
                 y=part["leak"],
                 error_x=interval(part, "inflation", thickness=1),
                 text=[
-                    f"{leaky:.3f} beside {honest:.3f} ({twin})"
-                    for leaky, honest, twin in zip(
-                        part["leaky"], part["honest"], part["compared_with"], strict=True
+                    f"{leak}<br>{leaky:.3f} beside {honest:.3f} ({twin})<br>looks better by {said}"
+                    for leak, leaky, honest, twin, said in zip(
+                        part["leak"],
+                        part["leaky"],
+                        part["honest"],
+                        part["compared_with"],
+                        in_words(part, "inflation", decimals=3),
+                        strict=True,
                     )
                 ],
+                hoverinfo="text",
                 mode="markers",
                 orientation="h",
                 offsetgroup=model,
@@ -266,6 +269,7 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
             orientation="h",
             offsetgroup=model,
             marker_color=colour,
+            hovertemplate="%{y}: %{x:.0f} % of the test samples have a near copy in training<extra></extra>",
             legendgroup=model,
             showlegend=False,
             row=1,
@@ -284,16 +288,14 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
             xanchor="left",
         )
     for column in range(1, len(metrics) + 1):
-        figure.add_vline(x=0, line={"width": 1}, row=1, col=column)
+        figure.add_vline(x=0, line={"width": 1, "color": LINE}, row=1, col=column)
     figure.update_xaxes(title_text="looks better by")
     figure.update_xaxes(title_text="% of test samples", range=[0, 100], row=1, col=len(metrics) + 1)
     figure.update_yaxes(categoryorder="array", categoryarray=leaks[::-1])
-    figure.update_layout(
-        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}, scattermode="group"
-    )
+    figure.update_layout(scattermode="group")
     title = "What each leak adds to the score, 95 % interval over subjects"
-    finish(figure, title, simulated=simulated, height=240 + 44 * len(leaks))
-    return figure.update_layout(margin={"l": 10, "t": 110, "b": 90}).update_yaxes(automargin=True)
+    finish(figure, title, simulated=simulated, height=220 + 44 * len(leaks), legend=True)
+    return figure.update_layout(margin={"l": 10, "t": 110}).update_yaxes(automargin=True)
 
 
 def _joined(values: pd.Series[str]) -> str:

@@ -1,4 +1,4 @@
-"""Face crops, estimated and labelled pain beside the frame's face, features and errors by level."""
+"""Face crops, features and errors by level."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
 from painkit.data.crop_store import CropStore
-from painkit.figures.style import AT_ONCE, LEVEL_COLORS, QUALITATIVE, finish, interval, picture
-from painkit.vocabulary.pain import LEVELS, level_0_5
+from painkit.figures.style import LEVEL_COLORS, SERIES, finish, in_words, interval, picture
+from painkit.vocabulary.pain import LEVELS
 from painkit.vocabulary.scales import SCALES
 
-__all__ = ["crops_by_level", "features_by_level", "intensity_trace", "level_errors"]
-
-_LINES = ("#222", *(QUALITATIVE[i] for i in (5, 0, 2, 1, 3)))
+__all__ = ["crops_by_level", "features_by_level", "level_errors"]
 
 
 def crops_by_level(
@@ -68,106 +66,6 @@ def crops_by_level(
     )
 
 
-def intensity_trace(
-    cohort: Cohort,
-    store: CropStore,
-    predictions: Mapping[str, pd.DataFrame],
-    sequence: tuple[str, str] | None = None,
-    *,
-    count: int = 60,
-) -> go.Figure:
-    """Draw labelled and estimated pain over the frames of a sequence, and the face at the cursor (Fig. 1).
-
-    The faces are inside the figure: the slider needs no kernel and works on an exported page.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    store : CropStore
-        Its crops.
-    predictions : mapping of str to DataFrame
-        subject, sequence, row (of ``cohort.frames``), y_true, y_pred (levels 0-5) of each model. NaN leaves
-        a gap.
-    sequence : (subject, sequence), optional
-        Default: the one with most levels and, among those, most frames.
-    count : int
-        At most so many frames, evenly spread, get a stop of the slider.
-    """
-    if sequence is None:
-        first = next(iter(predictions.values())).dropna(subset=["y_true", "y_pred"])
-        known = first.groupby(["subject", "sequence"])["y_true"].agg(["nunique", "size"])
-        sequence = known.sort_values(["nunique", "size"]).index[-1]
-    rows = cohort.rows_of(*sequence)
-    frame = cohort.frames["frame"].to_numpy()[rows]
-    level = level_0_5(cohort.frames["pspi"].to_numpy()[rows])
-    estimates = {
-        name: table.set_index("row")["y_pred"].reindex(rows).to_numpy(float)
-        for name, table in predictions.items()
-    }
-    figure = make_subplots(1, 2, column_widths=[0.74, 0.26], horizontal_spacing=0.04)
-    lines = {"labelled": level, **estimates}
-    for (name, values), color in zip(lines.items(), _LINES, strict=False):
-        figure.add_scatter(
-            x=frame,
-            y=values,
-            mode="lines+markers",
-            marker_size=4,
-            line={"color": color, "width": 1.8, "dash": "dot" if name == "labelled" else "solid"},
-            name=name,
-        )
-    cursor = len(figure.data)
-    stops = np.unique(np.linspace(0, len(frame) - 1, min(count, len(frame))).astype(int))
-    has_face = store.usable[rows]
-    height, width, _ = store.crop_shape
-    states = []
-    for i in stops:
-        crop = store.batch([rows[i]])[0] if has_face[i] else np.full((height, width, 3), 235, dtype=np.uint8)
-        line = go.Scatter(x=[frame[i], frame[i]], y=[-0.2, 5.2], hoverinfo="skip", showlegend=False)
-        line.update(mode="lines", line={"color": "#888", "width": 1.5})
-        caption = f"frame {frame[i]}: level {level[i]:g}"
-        told = ", ".join(f"{values[i]:.2f}" for values in estimates.values())
-        caption += f"<br>estimated {told}" if has_face[i] else "<br>no face"
-        states.append(
-            go.Frame(
-                data=[line],
-                traces=[cursor],
-                name=str(frame[i]),
-                layout={
-                    "images": [picture(crop, xref="x2", yref="y2")],
-                    "xaxis2": {"title": {"text": caption, "standoff": 4}},
-                },
-            )
-        )
-    start = int(np.argmin(np.abs(stops - int(np.nanargmax(level)))))
-    figure.add_trace(states[start].data[0])
-    figure.frames = states
-    axis = {"showgrid": False, "zeroline": False, "showticklabels": False}
-    figure.update_xaxes(range=[0, width], **axis, constrain="domain", row=1, col=2)
-    figure.update_yaxes(range=[height, 0], **axis, scaleanchor="x2", constrain="domain", row=1, col=2)
-    figure.update_xaxes(title_text="frame", row=1, col=1)
-    figure.update_yaxes(title_text="pain level, 0-5", range=[-0.2, 5.2], row=1, col=1)
-    # An axis without a trace is not drawn.
-    figure.add_scatter(
-        x=[width / 2], y=[height / 2], marker_opacity=0, hoverinfo="skip", showlegend=False, row=1, col=2
-    )
-    figure.update_layout(states[start].layout)
-    steps = [{"args": [[state.name], AT_ONCE], "label": state.name, "method": "animate"} for state in states]
-    figure.update_layout(
-        sliders=[
-            {
-                "active": start,
-                "steps": steps,
-                "currentvalue": {"prefix": "frame "},
-                "len": 0.72,
-                "pad": {"t": 45},
-            }
-        ],
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
-    )
-    title = f"Pain in {', '.join(sequence)}, estimated and labelled"
-    return finish(figure, title, simulated=cohort.simulated, height=520).update_layout(margin_t=110)
-
-
 def features_by_level(tables: Mapping[str, pd.DataFrame], *, simulated: bool) -> go.Figure:
     """Draw projected features coloured by level, a panel for each row; a menu changes the fold.
 
@@ -179,7 +77,8 @@ def features_by_level(tables: Mapping[str, pd.DataFrame], *, simulated: bool) ->
         Whether the cohort is simulated.
     """
     folds = list(dict.fromkeys(next(iter(tables.values()))["fold"]))
-    figure = make_subplots(1, len(tables), subplot_titles=list(tables), horizontal_spacing=0.06)
+    names = [name.replace(" + ", "<br>+ ", 1) for name in tables]
+    figure = make_subplots(1, len(tables), subplot_titles=names, horizontal_spacing=0.08)
     shown = []
     for fold in folds:
         for column, table in enumerate(tables.values(), start=1):
@@ -219,20 +118,13 @@ def features_by_level(tables: Mapping[str, pd.DataFrame], *, simulated: bool) ->
                     }
                     for fold in folds
                 ],
-                "x": 1,
-                "xanchor": "right",
-                "y": 1.12,
-                "yanchor": "bottom",
+                **{"x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "pad": {"b": 44}},
             }
         ],
-        legend={"orientation": "h", "y": -0.18, "itemsizing": "constant"},
     )
-    return finish(
-        figure,
-        "The 50 features of held-out subjects, on two principal components",
-        simulated=simulated,
-        height=480,
-    ).update_layout(margin_t=125)
+    title = "The 50 features of held-out subjects, on two principal components"
+    finish(figure, title, simulated=simulated, height=460, legend=True)
+    return figure.update_layout(margin_t=150, legend_itemsizing="constant")
 
 
 def level_errors(table: pd.DataFrame, rows: Sequence[str] | None = None, *, simulated: bool) -> go.Figure:
@@ -258,15 +150,17 @@ def level_errors(table: pd.DataFrame, rows: Sequence[str] | None = None, *, simu
             y=part["value"],
             error_y=interval(part, thickness=1, width=2),
             mode="markers",
-            marker={"size": 7, "color": QUALITATIVE[number % len(QUALITATIVE)], "symbol": number // 8 * 2},
+            marker={"size": 7, "color": SERIES[number % len(SERIES)], "symbol": number // 8 * 2},
             name=name,
-            customdata=part[["level", "frames", "groups"]],
-            hovertemplate="level %{customdata[0]}: %{y:.2f}<br>%{customdata[1]} frames of "
-            f"%{{customdata[2]}} subjects<extra>{name}</extra>",
+            hovertext=[
+                f"{name}<br>level {level}: mean absolute error {said}<br>{frames} frames of {groups} subjects"
+                for level, frames, groups, said in zip(
+                    part["level"], part["frames"], part["groups"], in_words(part), strict=True
+                )
+            ],
+            hoverinfo="text",
         )
-    figure.update_xaxes(title_text="labelled level", tickvals=list(range(6)))
+    figure.update_xaxes(title_text="labelled level 0-5", tickvals=list(range(6)))
     figure.update_yaxes(title_text="mean absolute error, levels", rangemode="tozero")
-    figure.update_layout(legend={"x": 1.01, "y": 1, "font": {"size": 11}})
-    return finish(
-        figure, "Error at each level (mean over the subjects that have it)", simulated=simulated, height=460
-    )
+    title = "Error at each level (mean over the subjects that have it), with 95 % intervals"
+    return finish(figure, title, simulated=simulated, height=420, legend=True)

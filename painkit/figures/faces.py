@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
-from painkit.figures.style import AT_ONCE, finish, picture
+from painkit.figures.style import finish, picture
 from painkit.vocabulary.landmarks import LINES, landmark_name
 
 __all__ = [
+    "about_faces",
     "add_face",
     "face_strip",
-    "face_through_time",
+    "face_traces",
     "outline",
     "peak_sequence",
     "rising_frames",
@@ -34,6 +35,49 @@ def outline(points: NDArray[np.floating]) -> tuple[list[float | None], list[floa
     return x, y
 
 
+def face_traces(
+    landmarks: NDArray[np.floating],
+    *,
+    on_image: bool,
+    values: NDArray[np.floating] | None = None,
+    unit: str = "",
+    coloraxis: str = "coloraxis",
+    size: float = 4,
+) -> list[go.Scatter]:
+    """Give a face's lines and its landmarks as two traces.
+
+    Parameters
+    ----------
+    landmarks : (66, 2) array
+        Pixels, x right and y down.
+    on_image : bool
+        Whether an image lies below them.
+    values, unit, coloraxis, size
+        See `add_face`.
+    """
+    x, y = outline(landmarks)
+    ink = "rgba(255,255,255,0.55)" if on_image else "rgba(90,90,90,0.45)"
+    marker: dict[str, Any] = {"size": size, "color": "#00e5ff" if on_image else "#0072B2"}
+    told = "%{text}"
+    if values is not None:
+        marker |= {"color": values, "coloraxis": coloraxis, "line": {"width": 0.6, "color": "#444"}}
+        told += f"<br>%{{customdata:.3g}}, {unit}"
+    lines = {"mode": "lines", "line": {"color": ink, "width": 1}, "hoverinfo": "skip", "showlegend": False}
+    return [
+        go.Scatter(x=x, y=y, **lines),
+        go.Scatter(
+            x=landmarks[:, 0],
+            y=landmarks[:, 1],
+            mode="markers",
+            marker=marker,
+            text=[landmark_name(i) for i in range(len(landmarks))],
+            customdata=values,
+            hovertemplate=told + "<extra></extra>",
+            showlegend=False,
+        ),
+    ]
+
+
 def add_face(
     figure: go.Figure,
     landmarks: NDArray[np.floating],
@@ -44,6 +88,7 @@ def add_face(
     col: int | None = None,
     unit: str = "",
     coloraxis: str = "coloraxis",
+    size: float | None = None,
 ) -> None:
     """Add one face to a figure: its lines, its landmarks, and the image below them.
 
@@ -63,6 +108,8 @@ def add_face(
         Unit of `values`, for the hover text.
     coloraxis : str
         Layout key of the colour axis.
+    size : float, optional
+        Of a landmark, in pixels of the screen; default 10 with values and 4 without.
     """
     place = {"row": row, "col": col}
     if image is not None:
@@ -76,35 +123,47 @@ def add_face(
         margin = 0.08 * np.max(high - low)
         figure.update_xaxes(range=[low[0] - margin, high[0] + margin], **place)
         figure.update_yaxes(range=[high[1] + margin, low[1] - margin], **place)
-    x, y = outline(landmarks)
-    ink = "rgba(255,255,255,0.55)" if image is not None else "rgba(90,90,90,0.45)"
-    figure.add_scatter(
-        x=x, y=y, mode="lines", line={"color": ink, "width": 1}, hoverinfo="skip", showlegend=False, **place
-    )
-    names = [landmark_name(i) for i in range(len(landmarks))]
-    marker = (
-        {"size": 4, "color": "#00e5ff" if image is not None else "#0072B2"}
-        if values is None
-        else {"size": 10, "color": values, "coloraxis": coloraxis, "line": {"width": 0.6, "color": "#444"}}
-    )
-    figure.add_scatter(
-        x=landmarks[:, 0],
-        y=landmarks[:, 1],
-        mode="markers",
-        marker=marker,
-        text=names,
-        customdata=values,
-        hovertemplate="%{text}"
-        + ("" if values is None else f"<br>%{{customdata:.3g}} {unit}")
-        + "<extra></extra>",
-        showlegend=False,
-        **place,
-    )
+    size = size or (4 if values is None else 10)
+    for trace in face_traces(
+        landmarks, on_image=image is not None, values=values, unit=unit, coloraxis=coloraxis, size=size
+    ):
+        figure.add_trace(trace, **place)
     figure.update_xaxes(visible=False, **place)
     figure.update_yaxes(visible=False, **place)
     # One pixel is as wide as it is high, in whichever subplot the face stands.
     axis = figure.data[-1].xaxis or "x"
     figure.update_yaxes(scaleanchor=axis, **place)
+
+
+def about_faces(
+    landmarks: NDArray[np.floating], images: Sequence[NDArray[np.uint8] | None]
+) -> tuple[NDArray[np.floating], list[NDArray[np.uint8] | None]]:
+    """Cut what is about the faces out of images of one shape, so that faces fill the panels they stand in.
+
+    Parameters
+    ----------
+    landmarks : (n, 66, 2) array
+        Pixels of the images; NaN where a frame has none.
+    images : sequence of (h, w, 3) uint8 array or None
+
+    Returns
+    -------
+    landmarks, images
+        Pixels of what was cut out, and that.
+    """
+    if not np.isfinite(landmarks).any():
+        return landmarks, list(images)
+    there = [image for image in images if image is not None]
+    low, high = np.nanmin(landmarks, axis=(0, 1)), np.nanmax(landmarks, axis=(0, 1))
+    # Landmarks begin at the brows: the forehead is above them.
+    around = np.max(high - low) * np.array([[0.2, 0.4], [0.2, 0.15]])
+    left, top = np.floor(low - around[0]).astype(int)
+    right, bottom = np.ceil(high + around[1]).astype(int)
+    if there:
+        height, width = there[0].shape[:2]
+        left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+    cut = [None if image is None else np.ascontiguousarray(image[top:bottom, left:right]) for image in images]
+    return landmarks - np.array([left, top]), cut
 
 
 def peak_sequence(cohort: Cohort) -> tuple[str, str]:
@@ -134,15 +193,20 @@ def rising_frames(cohort: Cohort, subject: str, sequence: str, count: int = 4) -
     """
     own = cohort.frames.reset_index(drop=True).loc[cohort.rows_of(subject, sequence)]
     seen = own[cohort.pictured[own.index]]
-    shown = seen if len(seen) >= count else own[own["tracked"]]
+    tracked = own[own["tracked"]]
+    shown = seen if len(seen) >= count else tracked
     if shown.empty:
         return []
     ranked = shown.sort_values("pspi", kind="stable").index
-    return sorted({int(ranked[at]) for at in np.linspace(0, len(ranked) - 1, count).round().astype(int)})
+    rows = [int(ranked[at]) for at in np.linspace(0, len(ranked) - 1, count).round().astype(int)]
+    if tracked["pspi"].max() > own["pspi"][rows[-1]]:
+        # A thin copy may have no picture of the peak.
+        rows[-1] = int(tracked.index.to_numpy()[tracked["pspi"].argmax()])
+    return sorted(set(rows))
 
 
 def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
-    """Draw a few frames side by side: image, landmarks, PSPI and the coded action units.
+    """Draw a few frames of a sequence side by side: image, face, PSPI and the coded action units.
 
     Parameters
     ----------
@@ -155,87 +219,16 @@ def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
     titles = []
     for index in rows:
         frame = cohort.frames.iloc[index]
-        coded = " ".join(f"{unit}:{frame[unit]:g}" for unit in units if frame[unit] > 0)
-        titles.append(
-            f"frame {frame['frame']}, PSPI {frame['pspi']:g}<br><sub>{coded or 'no unit coded'}</sub>"
-        )
+        coded = [f"{unit} {frame[unit]:g}" for unit in units if frame[unit] > 0]
+        lines = [", ".join(coded[at : at + 2]) for at in range(0, len(coded), 2)] or ["no unit coded"]
+        titles.append(f"frame {frame['frame']}, PSPI {frame['pspi']:g}<br><sub>{'<br>'.join(lines)}</sub>")
     figure = make_subplots(1, len(rows), subplot_titles=titles, horizontal_spacing=0.01)
-    for column, index in enumerate(rows, start=1):
-        image = cohort.image(index) if cohort.pictured[index] else None
-        add_face(figure, cohort.landmarks[index], image=image, row=1, col=column)
+    images = [cohort.image(index) if cohort.pictured[index] else None for index in rows]
+    landmarks, images = about_faces(cohort.landmarks[list(rows)], images)
+    for column, (points, image) in enumerate(zip(landmarks, images, strict=True), start=1):
+        add_face(figure, points, image=image, row=1, col=column, size=2)
     first = cohort.frames.iloc[rows[0]]
-    return finish(
-        figure, f"{first['subject']}, {first['sequence']}", simulated=cohort.simulated, height=360
-    ).update_layout(margin_t=130)
-
-
-def face_through_time(cohort: Cohort, subject: str, sequence: str, *, count: int = 24) -> go.Figure:
-    """Play one sequence, by slider or button: landmarks on the images where there are any, PSPI and units.
-
-    Needs no kernel: the frames are inside the figure, so it also plays on an exported page.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        Holds the sequence.
-    subject, sequence : str
-    count : int
-        At most so many frames, evenly spread, are put in.
-    """
-    rows = cohort.rows_of(subject, sequence)
-    rows = rows[cohort.frames["tracked"].to_numpy()[rows]]
-    with_image = rows[cohort.pictured[rows]]
-    rows = with_image if len(with_image) >= min(count, 2) else rows
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
-    units = [name for name in cohort.frames.columns if name.startswith("AU")]
-    figure = go.Figure()
-    states = []
-    for index in rows:
-        frame = cohort.frames.iloc[index]
-        still = go.Figure()
-        image = cohort.image(int(index)) if cohort.pictured[index] else None
-        add_face(still, cohort.landmarks[index], image=image)
-        coded = "  ".join(f"{unit}:{frame[unit]:g}" for unit in units if frame[unit] > 0) or "no unit coded"
-        caption = f"frame {frame['frame']}   PSPI {frame['pspi']:g}   {coded}"
-        states.append(
-            go.Frame(
-                data=still.data,
-                name=str(frame["frame"]),
-                layout={"images": still.layout.images, "xaxis": {"title": {"text": caption}}},
-            )
-        )
-        if not figure.data:
-            figure.add_traces(still.data)
-            figure.update_layout(still.layout)
-            # The caption stands below the face, where the x axis has its title.
-            figure.update_xaxes(
-                visible=True, showgrid=False, showticklabels=False, zeroline=False, title=caption
-            )
-    figure.frames = states
-    motion = {"frame": {"duration": 120, "redraw": True}, "transition": {"duration": 0}, "fromcurrent": True}
-    figure.update_layout(
-        sliders=[
-            {
-                "currentvalue": {"prefix": "frame "},
-                "steps": [
-                    {"args": [[s.name], AT_ONCE], "label": s.name, "method": "animate"} for s in states
-                ],
-                "pad": {"t": 45},
-            }
-        ],
-        updatemenus=[
-            {
-                "type": "buttons",
-                "direction": "right",
-                "x": 0,
-                "y": 0.0,
-                "xanchor": "left",
-                "yanchor": "bottom",
-                "buttons": [
-                    {"label": "Play", "method": "animate", "args": [None, motion]},
-                    {"label": "Pause", "method": "animate", "args": [[None], AT_ONCE]},
-                ],
-            }
-        ],
-    )
-    return finish(figure, f"{subject}, {sequence}, frame by frame", simulated=cohort.simulated, height=580)
+    tall = 16 * max(title.count("<br>") for title in titles)
+    title = f"{first['subject']}, {first['sequence']}: from the least pain to the most"
+    finish(figure, title, simulated=cohort.simulated, height=370 + tall)
+    return figure.update_layout(margin={"l": 10, "r": 10, "t": 90 + tall, "b": 10})

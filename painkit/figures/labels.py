@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
-from painkit.figures.style import LEVEL_COLORS, QUALITATIVE, finish
+from painkit.figures.style import LEVEL_COLORS, SERIES, color_of, finish
 from painkit.vocabulary.pain import level_0_5, seven_levels
+from painkit.vocabulary.scales import scale_of
 
 __all__ = ["balanced_levels", "level_shares", "pspi_histogram", "sequence_labels"]
 
@@ -35,48 +36,57 @@ def level_shares(cohort: Cohort) -> go.Figure:
             for number in range(6)
         ]
     )
-    figure.update_layout(
-        barmode="stack", legend={"orientation": "h", "y": 1, "yanchor": "bottom", "traceorder": "normal"}
-    )
+    figure.update_layout(barmode="stack")
     figure.update_xaxes(title="share of frames, %", range=[0, 100])
+    figure.update_yaxes(type="category", automargin=True)
     missing = len(cohort.frames) - len(labelled)
     note = f" ({missing} frames without a label left out)" if missing else ""
     return finish(
         figure,
         f"Pain level of every frame, by subject{note}",
         simulated=cohort.simulated,
-        height=180 + 22 * len(shares),
-    )
+        height=140 + 22 * len(shares),
+        legend=True,
+    ).update_layout(legend_traceorder="normal")
 
 
 def sequence_labels(cohort: Cohort) -> go.Figure:
     """Draw the histograms of VAS (0-10) and OPI (0-5) over sequences, and how they go together."""
-    figure = make_subplots(
-        1, 3, subplot_titles=("VAS, 0-10 (self-report)", "OPI, 0-5 (observer)", "VAS against OPI")
-    )
-    for column, (label, top) in enumerate((("vas", 10), ("opi", 5)), start=1):
+    titles = ("VAS (self-report)", "OPI (observer)", "both of each sequence")
+    figure = make_subplots(1, 3, subplot_titles=titles, horizontal_spacing=0.09)
+    for column, label in enumerate(("vas", "opi"), start=1):
+        scale = scale_of(label)
         values = cohort.sequences[label].dropna()
-        counts = values.round().value_counts().reindex(range(top + 1), fill_value=0)
+        counts = values.round().value_counts().reindex(range(scale.high + 1), fill_value=0)
         figure.add_bar(
-            x=list(counts.index), y=counts.to_numpy(), row=1, col=column, marker_color=QUALITATIVE[column - 1]
+            x=list(counts.index),
+            y=counts.to_numpy(),
+            marker_color=color_of(label),
+            hovertemplate=f"{label.upper()} %{{x}}: %{{y}} sequences<extra></extra>",
+            row=1,
+            col=column,
         )
-        figure.update_yaxes(title_text="sequences", row=1, col=column)
+        # Whole sequences: plotly would mark fifths where there are few.
+        step = 1 if counts.max() <= 5 else None
+        figure.update_xaxes(title_text=scale.label, dtick=1 if scale.high <= 5 else 2, row=1, col=column)
+        figure.update_yaxes(dtick=step, row=1, col=column)
+    figure.update_yaxes(title_text="sequences", row=1, col=1)
     both = cohort.sequences.dropna(subset=["vas", "opi"])
     jitter = np.random.default_rng(0).uniform(-0.18, 0.18, (2, len(both)))
     figure.add_scatter(
         x=both["opi"] + jitter[0],
         y=both["vas"] + jitter[1],
         text=both["subject"].str.cat(both["sequence"], sep=" / "),
-        hovertemplate="%{text}<extra></extra>",
+        customdata=both[["vas", "opi"]],
+        hovertemplate="%{text}<br>VAS %{customdata[0]:g}, OPI %{customdata[1]:g}<extra></extra>",
         mode="markers",
-        marker={"color": QUALITATIVE[2], "opacity": 0.55, "size": 6},
+        marker={"color": SERIES[4], "opacity": 0.6, "size": 6},
         row=1,
         col=3,
     )
-    figure.update_xaxes(title_text="OPI (spread a little)", row=1, col=3)
-    figure.update_yaxes(title_text="VAS", row=1, col=3)
-    figure.update_layout(showlegend=False)
-    return finish(figure, "Labels of the sequences", simulated=cohort.simulated)
+    figure.update_xaxes(title_text="OPI 0-5, spread a little", dtick=1, range=[-0.5, 5.5], row=1, col=3)
+    figure.update_yaxes(title_text="VAS 0-10", dtick=2, range=[-0.5, 10.5], row=1, col=3)
+    return finish(figure, "Labels of the sequences", simulated=cohort.simulated, height=380)
 
 
 def pspi_histogram(cohort: Cohort) -> go.Figure:
@@ -95,10 +105,10 @@ def pspi_histogram(cohort: Cohort) -> go.Figure:
         )
     figure.update_xaxes(title="PSPI, 0-16", dtick=1)
     figure.update_yaxes(title="frames (log scale)", type="log", dtick=1)
-    figure.update_layout(barmode="overlay", legend={"orientation": "h", "y": 1, "yanchor": "bottom"})
+    figure.update_layout(barmode="overlay")
     missing = len(cohort.frames) - int(counts.sum())
     note = f" ({missing} without a label left out)" if missing else ""
-    return finish(figure, f"Frames at each PSPI{note}", simulated=cohort.simulated)
+    return finish(figure, f"Frames at each PSPI{note}", simulated=cohort.simulated, legend=True)
 
 
 def balanced_levels(counts: pd.DataFrame, *, simulated: bool) -> go.Figure:
@@ -112,10 +122,15 @@ def balanced_levels(counts: pd.DataFrame, *, simulated: bool) -> go.Figure:
     """
     figure = go.Figure(
         [
-            go.Bar(x=[f"level {level}" for level in counts.index], y=counts[name], name=name)
+            go.Bar(
+                x=[f"level {level}" for level in counts.index],
+                y=counts[name],
+                name=name,
+                hovertemplate=f"%{{x}}: %{{y}} images, {name}<extra></extra>",
+            )
             for name in counts.columns
         ]
     )
     figure.update_yaxes(title="images (log scale)", type="log", dtick=1)
-    figure.update_layout(barmode="group", legend={"orientation": "h", "y": 1, "yanchor": "bottom"})
-    return finish(figure, "Levels before and after balancing", simulated=simulated)
+    figure.update_layout(barmode="group")
+    return finish(figure, "Levels before and after balancing", simulated=simulated, legend=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from plotly.subplots import make_subplots
 
 from painkit.data.average_face import AverageFace
 from painkit.figures.faces import add_face
-from painkit.figures.style import QUALITATIVE, finish
+from painkit.figures.style import color_of, finish
 from painkit.vocabulary.landmarks import landmark_name
+from painkit.vocabulary.scales import scale_of
 
 __all__ = [
     "contribution_maps",
@@ -31,8 +33,8 @@ def contribution_maps(
     title: str,
     simulated: bool,
     columns: int = 4,
-    diverging: bool = True,
-    unit: str = "",
+    diverging: bool | Sequence[bool] = True,
+    unit: str | Sequence[str] = "",
 ) -> go.Figure:
     """Draw one face for each map, its landmarks coloured by the map's values (DeepFaceLIFT, Fig. 3).
 
@@ -42,19 +44,30 @@ def contribution_maps(
         Its landmarks are drawn, on its image where it has one.
     maps : mapping of str to (66,) array
         Panel titles and values; NaN leaves a landmark grey.
-    title, unit : str
-        Title of the figure; unit of the values.
+    title : str
+        Title of the figure.
     simulated : bool
         Whether the cohort is simulated.
     columns : int
         Panels in a row.
-    diverging : bool
+    diverging : bool, or one for each map
         Colour around 0 (contributions), or from 0 up (spreads).
+    unit : str, or one for each map
+        Unit of the values. Maps of one unit and one kind of scale share it.
     """
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
+    units = [unit] * len(maps) if isinstance(unit, str) else list(unit)
+    around = [diverging] * len(maps) if isinstance(diverging, bool) else list(diverging)
+    kinds = list(zip(units, around, strict=True))
+    distinct = list(dict.fromkeys(kinds))
+    names = dict(zip(distinct, ["coloraxis", *(f"coloraxis{n}" for n in range(2, 99))], strict=False))
     figure = make_subplots(
-        rows, columns, subplot_titles=list(maps), horizontal_spacing=0.02, vertical_spacing=0.09
+        rows,
+        columns,
+        subplot_titles=list(maps),
+        horizontal_spacing=0.02 if len(names) == 1 else 0.2,
+        vertical_spacing=0.3 / (2 * rows),
     )
     for number, values in enumerate(maps.values()):
         add_face(
@@ -64,18 +77,22 @@ def contribution_maps(
             values=np.asarray(values),
             row=number // columns + 1,
             col=number % columns + 1,
-            unit=unit,
+            unit=units[number],
+            coloraxis=names[kinds[number]],
+            size=10 if columns < 3 else 7,
         )
-    top = float(np.nanmax(np.abs(np.stack(list(maps.values()))))) or 1.0
-    figure.update_layout(
-        coloraxis={
-            "colorscale": "RdBu_r" if diverging else "Viridis",
-            "cmin": -top if diverging else 0.0,
-            "cmax": top,
-            "colorbar": {"title": unit},
-        }
-    )
-    return finish(figure, title, simulated=simulated, height=310 * rows + 90)
+    for kind, name in names.items():
+        own = [number for number, one in enumerate(kinds) if one == kind]
+        top = float(np.nanmax(np.abs(np.stack(list(maps.values()))[own]))) or 1.0
+        bar: dict[str, Any] = {"title": {"text": kind[0], "side": "right"}, "thickness": 14}
+        if len(names) > 1:  # beside its own panel
+            cell = figure.get_subplot(own[-1] // columns + 1, own[-1] % columns + 1)
+            (_, right), (low, high) = cell.xaxis.domain, cell.yaxis.domain
+            bar |= {"x": right, "y": (low + high) / 2, "len": high - low}
+        colors = {"colorscale": "RdBu_r", "cmin": -top} if kind[1] else {"colorscale": "Viridis", "cmin": 0.0}
+        figure.update_layout({name: {**colors, "cmax": top, "colorbar": bar}})
+    height = (310 if columns < 3 else 230) * rows + 90
+    return finish(figure, title, simulated=simulated, height=height)
 
 
 def mean_and_spread_maps(face: AverageFace, landmarks: pd.DataFrame, *, simulated: bool) -> go.Figure:
@@ -89,9 +106,10 @@ def mean_and_spread_maps(face: AverageFace, landmarks: pd.DataFrame, *, simulate
     simulated : bool
     """
     targets = dict(list(landmarks.groupby("target", sort=False)))
+    kinds = (("mean", "mean", True), ("spread over subjects (sd)", "sd_subjects", False))
     maps = {
         f"{str(target).upper()}: {what}": part[column].to_numpy()
-        for what, column in (("mean", "mean"), ("sd over subjects", "sd_subjects"))
+        for what, column, _ in kinds
         for target, part in targets.items()
     }
     return contribution_maps(
@@ -99,8 +117,9 @@ def mean_and_spread_maps(face: AverageFace, landmarks: pd.DataFrame, *, simulate
         maps,
         title="Contribution of each landmark",
         simulated=simulated,
-        columns=2,
-        unit=" or ".join(str(target).upper() for target in targets),
+        columns=len(targets),
+        diverging=[around for _, _, around in kinds for _ in targets],
+        unit=[scale_of(str(target)).label for _ in kinds for target in targets],
     )
 
 
@@ -124,7 +143,7 @@ def share_maps(
     return contribution_maps(
         face,
         {
-            f"{target.upper()}: {subject}": maps.loc[subject].to_numpy()
+            f"{target.upper()}<br>{subject}": maps.loc[subject].to_numpy()
             for target, maps in shares.items()
             for subject in subjects
         },
@@ -151,9 +170,11 @@ def top_landmark_boxes(
         Landmarks in a panel.
     """
     top = {
-        f"{str(target).upper()}: highest {what}": part.nlargest(count, column)["landmark"].tolist()
+        (str(target), f"{str(target).upper()}: highest {what}"): part.nlargest(count, column)[
+            "landmark"
+        ].tolist()
         for target, part in landmarks.groupby("target", sort=False)
-        for what, column in (("mean", "mean"), ("sd over subjects", "sd_subjects"))
+        for what, column in (("mean", "mean"), ("spread", "sd_subjects"))
     }
     title = "How far the five landmarks with the highest contributions move"
     return distance_boxes(inputs, top, title=title, simulated=simulated)
@@ -161,11 +182,11 @@ def top_landmark_boxes(
 
 def distance_boxes(
     landmarks: NDArray[np.floating],
-    chosen: Mapping[str, Sequence[int]],
+    chosen: Mapping[tuple[str, str], Sequence[int]],
     *,
     title: str,
     simulated: bool,
-    unit: str = "z",
+    unit: str = "z-scores",
 ) -> go.Figure:
     """Draw how far chosen landmarks lie from the origin over frames (DeepFaceLIFT, box plots of Fig. 3).
 
@@ -173,8 +194,8 @@ def distance_boxes(
     ----------
     landmarks : (n, 66, 2) array
         Coordinates as the net sees them, standardized; NaN rows are left out.
-    chosen : mapping of str to sequence of int
-        Panel titles and landmarks in the order to draw.
+    chosen : mapping of (str, str) to sequence of int
+        Target and title of each panel, and landmarks in the order to draw.
     title, unit : str
         Title; unit of the coordinates.
     simulated : bool
@@ -185,26 +206,43 @@ def distance_boxes(
     figure = make_subplots(
         rows,
         columns,
-        subplot_titles=list(chosen),
-        shared_yaxes="all",
-        horizontal_spacing=0.03,
-        vertical_spacing=0.15,
+        subplot_titles=[name for _, name in chosen],
+        shared_xaxes="all",
+        horizontal_spacing=0.24,
+        vertical_spacing=0.12,
     )
     # The five numbers, not every frame: a page of 48,000 points a box would weigh megabytes.
     distances = np.linalg.norm(landmarks, axis=2)
     low, q1, median, q3, high = np.nanpercentile(distances, [5, 25, 50, 75, 95], axis=0)
-    for number, drawn in enumerate(map(list, chosen.values())):
+    for number, ((target, _), landmark) in enumerate(chosen.items()):
+        drawn = list(landmark)
+        place = {"row": number // columns + 1, "col": number % columns + 1}
+        names = [f"{index}: {landmark_name(index)}" for index in drawn]
         figure.add_box(
             q1=q1[drawn],
             median=median[drawn],
             q3=q3[drawn],
             lowerfence=low[drawn],
             upperfence=high[drawn],
-            x=[f"{index}: {landmark_name(index)}" for index in drawn],
-            marker_color=QUALITATIVE[0],
-            showlegend=False,
-            row=number // columns + 1,
-            col=number % columns + 1,
+            y=names,
+            orientation="h",
+            marker_color=color_of(target),
+            hoverinfo="skip",
+            **place,
         )
-    figure.update_yaxes(title_text=f"distance from the origin, {unit}", rangemode="tozero", col=1)
-    return finish(figure, f"{title} (whiskers 5-95 %)", simulated=simulated, height=330 * rows + 90)
+        figure.add_scatter(  # says in words what the box shows
+            x=median[drawn],
+            y=names,
+            mode="markers",
+            marker={"opacity": 0, "size": 18},
+            hovertext=[
+                f"{name}<br>median {median[i]:.2f} {unit}, half of the frames {q1[i]:.2f} to {q3[i]:.2f},"
+                f"<br>nine in ten {low[i]:.2f} to {high[i]:.2f}"
+                for name, i in zip(names, drawn, strict=True)
+            ],
+            hoverinfo="text",
+            **place,
+        )
+    figure.update_xaxes(title_text=f"distance from the origin, {unit}", rangemode="tozero", row=rows)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return finish(figure, f"{title} (whiskers 5-95 %)", simulated=simulated, height=210 * rows + 80)

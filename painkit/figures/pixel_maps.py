@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 from plotly.subplots import make_subplots
 
-from painkit.figures.style import QUALITATIVE, finish, interval, picture
+from painkit.figures.style import LINE, SERIES, color_of, finish, in_words, interval, picture
 
 __all__ = ["DIVERGING", "confusion_matrix", "heatmap_colors", "heatmaps", "recall_by_fold", "region_shares"]
 
@@ -63,6 +63,10 @@ def heatmaps(
         horizontal_spacing=0.01,
         vertical_spacing=min(0.12 / n, 0.3 / max(n - 1, 1)),
     )
+    # Few columns stand together on the left, not each alone in a wide panel.
+    used = min(1.0, (1 + len(maps)) / 4)
+    figure.for_each_xaxis(lambda axis: axis.update(domain=[used * end for end in axis.domain]))
+    figure.for_each_annotation(lambda note: note.update(x=used * note.x))
     columns = [images, *(np.stack([heatmap_colors(one) for one in found]) for found in maps.values())]
     for column, pictures in enumerate(columns, start=1):
         for row, one in enumerate(pictures, start=1):
@@ -97,11 +101,12 @@ def heatmaps(
         },
         "thickness": 12,
         "tickvals": ticks,
+        "x": 1.01 * used,
     }
     figure.add_scatter(x=[None], y=[None], mode="markers", marker=bar, hoverinfo="skip", row=1, col=1)
     figure.update_layout(showlegend=False)
     finish(figure, title, simulated=simulated, height=130 + 160 * n)
-    return figure.update_layout(margin_t=110)
+    return figure.update_layout(margin={"t": 110, "b": 10})
 
 
 def confusion_matrix(counts: pd.DataFrame, title: str, *, simulated: bool) -> go.Figure:
@@ -149,8 +154,14 @@ def recall_by_fold(folds: pd.DataFrame, chance: float, *, simulated: bool) -> go
                 x=folds["fold"],
                 y=folds[metric],
                 name=name,
-                marker_color=QUALITATIVE[i],
-                error_y={"array": np.where(is_mean, bars[i], np.nan), "thickness": 1.2},
+                marker_color=SERIES[i],
+                error_y={"array": np.where(is_mean, bars[i], np.nan), "thickness": 1.2, "color": LINE},
+                hovertext=[
+                    f"{fold}: {name} {value:.2f}"
+                    + (f"<br>standard deviation over the folds {bars[i]:.2f}" if fold == "mean" else "")
+                    for fold, value in zip(folds["fold"], folds[metric], strict=True)
+                ],
+                hoverinfo="text",
             )
             for i, (metric, name) in enumerate(
                 (("accuracy", "accuracy"), ("recall", "mean recall of the classes"))
@@ -159,14 +170,14 @@ def recall_by_fold(folds: pd.DataFrame, chance: float, *, simulated: bool) -> go
     )
     figure.add_hline(
         y=chance,
-        line={"dash": "dot", "color": "#555"},
-        annotation_text=f"chance of mean recall {chance:.2f}",
-        annotation_position="top left",
+        line={"dash": "dot", "color": LINE},
+        name=f"chance of mean recall, {chance:.2f}",
+        showlegend=True,
     )
-    figure.update_xaxes(title="fold", type="category")
+    figure.update_xaxes(type="category")
     figure.update_yaxes(title="share", range=[0, 1])
-    figure.update_layout(legend={"orientation": "h", "y": 1, "yanchor": "bottom"})
-    return finish(figure, "Every fold", simulated=simulated, height=360)
+    title = "Every fold, and the mean with the standard deviation over the folds"
+    return finish(figure, title, simulated=simulated, height=320, legend=True)
 
 
 def region_shares(shares: pd.DataFrame, title: str, *, simulated: bool) -> go.Figure:
@@ -180,24 +191,36 @@ def region_shares(shares: pd.DataFrame, title: str, *, simulated: bool) -> go.Fi
     simulated : bool
     """
     figure = go.Figure()
-    for color, (label, part) in zip(QUALITATIVE, shares.groupby("class", sort=False), strict=False):
-        figure.add_bar(
-            x=part["name"],
-            y=100 * part["value"],
-            error_y=interval(100 * part[["value", "low", "high"]], thickness=1.2),
-            name=str(label),
-            marker_color=color,
-            hovertemplate=f"{label}, %{{x}}: %{{y:.1f}} %<extra></extra>",
-        )
-    area = shares.drop_duplicates("name")
-    if len(area):
+    classes = {str(label): part for label, part in shares.groupby("class", sort=False)}
+    area = shares.drop_duplicates("name").set_index("name")["area"]
+    for number, (label, part) in enumerate(classes.items()):
+        own = 100 * part[["value", "low", "high"]]
+        names = [str(name) for name in part["name"]]
         figure.add_scatter(
-            x=area["name"],
-            y=100 * area["area"],
+            # Side by side, so that no interval covers another.
+            x=part["name"].map(area.index.get_loc) + 0.6 * ((number + 0.5) / len(classes) - 0.5),
+            y=own["value"],
+            error_y=interval(own, thickness=1.4, width=3),
             mode="markers",
-            marker={"symbol": "line-ew", "size": 26, "line": {"width": 2, "color": "#333"}},
-            name="share of the picture",
+            name=f"{label}, with 95 % interval",
+            marker={"color": color_of(label), "size": 9},
+            hovertext=[
+                f"{label}, {name}: {said} of positive relevance<br>{100 * area[name]:.1f} % of the picture"
+                for name, said in zip(names, in_words(own, unit=" %", decimals=1), strict=True)
+            ],
+            hoverinfo="text",
         )
+    for place, share in enumerate(area):
+        figure.add_shape(
+            type="line",
+            x0=place - 0.4,
+            x1=place + 0.4,
+            y0=100 * share,
+            y1=100 * share,
+            line={"width": 2, "color": LINE, "dash": "dot"},
+            name="share of the picture",
+            showlegend=place == 0,
+        )
+    figure.update_xaxes(tickvals=list(range(len(area))), ticktext=list(area.index), automargin=True)
     figure.update_yaxes(title="share of positive relevance, %", rangemode="tozero")
-    figure.update_layout(barmode="group", legend={"orientation": "h", "y": 1, "yanchor": "bottom"})
-    return finish(figure, title, simulated=simulated, height=440)
+    return finish(figure, title, simulated=simulated, height=380, legend=True)

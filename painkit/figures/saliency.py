@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from painkit.figures.pixel_maps import heatmap_colors
-from painkit.figures.style import QUALITATIVE, finish, interval, picture
+from painkit.figures.style import LINE, SERIES, finish, in_words, interval, picture
 from painkit.vocabulary.action_units import UNIT_LANDMARKS
 
 __all__ = ["attention_map", "losses", "mass"]
 
 #: Colours of the sets A, B and neither.
-_SETS: Final = {"A": QUALITATIVE[5], "B": QUALITATIVE[0], "neither": "#999"}
+_SETS: Final = {"A": SERIES[4], "B": SERIES[1], "neither": "#999"}
 
 
 def attention_map(
@@ -69,9 +69,9 @@ def attention_map(
         for column in range(1, len(images) + 1):
             cell = figure.get_subplot(row, column)
             cell.yaxis.update(scaleanchor=cell.xaxis.anchor.replace("y", "x"))
-    figure.update_layout(legend={"orientation": "h", "y": -0.02, "yanchor": "top"})
     title = "A triplet, its saliency maps, and the patches of relevant (A) and irrelevant (B) units"
-    return finish(figure, title, simulated=simulated, height=620).update_layout(margin_t=110)
+    finish(figure, title, simulated=simulated, height=600, legend=True)
+    return figure.update_layout(margin={"l": 10, "t": 110})
 
 
 def _squares(
@@ -110,9 +110,11 @@ def losses(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
             y=part["value"],
             name=str(row),
             legendgroup=str(row),
-            showlegend=loss == names[0],
+            showlegend=not any(trace.name == str(row) for trace in figure.data),
+            mode="lines+markers" if len(part) < 30 else "lines",
+            hovertemplate=f"{row}<br>iteration %{{x}}: {loss} loss %{{y:.3f}}<extra></extra>",
             line={
-                "color": QUALITATIVE[rows.index(row) % len(QUALITATIVE)],
+                "color": SERIES[rows.index(row) % len(SERIES)],
                 "dash": "solid" if part["descended"].all() else "dot",
             },
             row=1,
@@ -120,9 +122,8 @@ def losses(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
         )
     figure.update_xaxes(title="iteration")
     figure.update_yaxes(rangemode="tozero")
-    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"})
     title = "Losses of the supervision, mean over folds (dotted: only looked at)"
-    return finish(figure, title, simulated=simulated, height=400).update_layout(margin_b=90)
+    return finish(figure, title, simulated=simulated, height=370, legend=True)
 
 
 def mass(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
@@ -146,13 +147,17 @@ def mass(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
             y=table["row"],
             error_x=interval(own, thickness=1.2),
             mode="markers",
-            marker={"size": 9, "color": QUALITATIVE[0]},
-            showlegend=False,
+            marker={"size": 9, "color": SERIES[0]},
+            hovertext=[
+                f"{row}<br>{said}"
+                for row, said in zip(table["row"], in_words(own, unit=" points", decimals=1), strict=True)
+            ],
+            hoverinfo="text",
             row=1,
             col=column,
         )
-        figure.add_vline(x=0, line={"width": 1, "dash": "dot"}, row=1, col=column)
-    figure.update_xaxes(title="points of the map's mass")
+        figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": LINE}, row=1, col=column)
+    figure.update_xaxes(title="points of the map's mass, %")
     figure.update_yaxes(autorange="reversed", automargin=True)
-    title = "Saliency where pain moved the face"
+    title = "Saliency where pain moved the face, with 95 % intervals"
     return finish(figure, title, simulated=simulated, height=180 + 40 * len(table))

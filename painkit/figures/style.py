@@ -13,24 +13,61 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-__all__ = ["AT_ONCE", "LEVEL_COLORS", "QUALITATIVE", "SIMULATED", "finish", "interval", "picture"]
+__all__ = [
+    "LEVEL_COLORS",
+    "LINE",
+    "SERIES",
+    "SIMULATED",
+    "color_of",
+    "finish",
+    "in_words",
+    "interval",
+    "picture",
+]
 
 #: The mark on everything drawn from simulated data.
 SIMULATED: Final = "Simulated cohort: these numbers say nothing about people."
 
-#: Okabe and Ito's colours, told apart by colour-blind readers.
-QUALITATIVE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+# Okabe and Ito's colours, told apart by colour-blind readers. Pain that others see in a face is red.
+_COLORS: Final = {
+    "vas": "#0072B2",
+    "opi": "#E69F00",
+    **dict.fromkeys(("level", "seven_levels", "pspi", "pain", "stimulus"), "#D55E00"),
+    "disgust": "#009E73",
+    "happiness": "#56B4E9",
+}
+
+#: Models, settings and all else that is no target: Tol's muted colours, told apart by colour-blind readers.
+SERIES: Final = ("#332288", "#44AA99", "#CC6677", "#999933", "#AA4499", "#117733", "#88CCEE", "#882255")
+
+#: Of what is marked on a figure: zero, chance, a label.
+LINE: Final = "#555"
 
 #: Pain levels 0 to 6, pale to dark.
 LEVEL_COLORS: Final = ("#e8e8e8", "#fde0c5", "#f9b282", "#f07f52", "#d6503a", "#a62a2f", "#6b0f1a")
 
 
-#: How a slider's stop goes to its frame.
-AT_ONCE: Final = {
-    "mode": "immediate",
-    "frame": {"duration": 0, "redraw": True},
-    "transition": {"duration": 0},
-}
+def color_of(target: str) -> str:
+    """Colour of a target or class, the same in every figure; that of the first series for any other."""
+    return _COLORS.get(target, SERIES[0])
+
+
+def in_words(
+    table: pd.DataFrame,
+    value: str = "value",
+    *,
+    unit: str = "",
+    decimals: int = 2,
+    ends: tuple[str, str] = ("low", "high"),
+) -> list[str]:
+    """Say each value with its unit and its interval: what a reader sees under the mouse."""
+    said = []
+    for number, low, high in table[[value, *ends]].to_numpy(np.float64):
+        told = f"{number:.{decimals}f}{unit}" if np.isfinite(number) else "undefined"
+        if np.isfinite([low, high]).all():
+            told += f"<br>95 % interval {low:.{decimals}f} to {high:.{decimals}f}"
+        said.append(told)
+    return said
 
 
 def interval(table: pd.DataFrame, value: str = "value", **look: Any) -> dict[str, Any]:
@@ -50,11 +87,17 @@ def picture(image: NDArray[np.uint8], *, photo: bool = False, **place: Any) -> d
     return {"source": source, **size, "sizing": "stretch", "layer": "below", **place}
 
 
+_LINE_PX: Final = 22
+_NARROW_PX: Final = 480
+"""Height of a line of the legend, and how wide the narrowest figure is between its margins."""
+
 # The markup that painkit's own captions use; all other tags and entities come from names in the data.
 _FOREIGN = re.compile(r"<(?!/?(?:br|sub|extra)>)|&")
 
 
-def finish(figure: go.Figure, title: str, *, simulated: bool, height: int = 420) -> go.Figure:
+def finish(
+    figure: go.Figure, title: str, *, simulated: bool, height: int = 420, legend: bool = False
+) -> go.Figure:
     """Set title, size and look; a figure of simulated data says so in its subtitle.
 
     All that the figure holds by now is shown as text, whatever tags there may be in a name. The button that
@@ -70,6 +113,8 @@ def finish(figure: go.Figure, title: str, *, simulated: bool, height: int = 420)
         Whether any of its data come from the simulator.
     height : int
         Height in pixels.
+    legend : bool
+        Whether the names of the traces stand below all else, and make the figure higher. Never over the data.
 
     Returns
     -------
@@ -77,13 +122,17 @@ def finish(figure: go.Figure, title: str, *, simulated: bool, height: int = 420)
         The same figure.
     """
     subtitle = {"text": SIMULATED} if simulated else None
+    below = _LINE_PX * _legend_lines(figure) if legend else 0
+    figure.for_each_annotation(lambda note: note.update(font_size=13), {"font": {"size": 16}})  # of panels
     for part in (*figure.data, *figure.frames, figure.layout):
         told = part.to_plotly_json()
         part.update({key: text for key, value in told.items() if (text := _as_text(value)) is not value})
     return figure.update_layout(
         template="plotly_white",
-        colorway=QUALITATIVE,
-        height=height,
+        colorway=SERIES,
+        height=height + below,
+        showlegend=legend,
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         title={
             "text": _as_text(title),
             "x": 0.01,
@@ -92,11 +141,20 @@ def finish(figure: go.Figure, title: str, *, simulated: bool, height: int = 420)
             "yanchor": "top",
             "subtitle": subtitle,
         },
-        margin={"l": 60, "r": 20, "t": 90, "b": 50},
+        margin={"l": 60, "r": 20, "t": 90, "b": 50 + below},
         font={"size": 13},
         hoverlabel={"align": "left"},
         modebar={"remove": ["sendChartToCloud"]},
     )
+
+
+def _legend_lines(figure: go.Figure) -> int:
+    """Lines that the legend takes where the figure is as narrow as a page shows it."""
+    traces = [trace for trace in figure.data if trace.showlegend is not False]
+    shapes = [shape for shape in figure.layout.shapes if shape.showlegend]
+    names = [len(part.name) for part in (*traces, *shapes) if part.name]
+    in_a_line = max(1, _NARROW_PX // (45 + 7 * max(names, default=1)))
+    return -(-len(names) // in_a_line)
 
 
 def _as_text(value: Any) -> Any:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from painkit.data.cohort import Cohort
-from painkit.figures.style import QUALITATIVE, finish
+from painkit.figures.style import color_of, finish
 
 __all__ = ["pain_and_units"]
 
@@ -21,7 +21,8 @@ def pain_and_units(cohort: Cohort, subject: str, sequence: str) -> go.Figure:
         x=frames["frame"],
         y=frames["pspi"],
         mode="lines",
-        line={"color": QUALITATIVE[5], "shape": "hv"},
+        line={"color": color_of("pspi"), "shape": "hv"},
+        hovertemplate="frame %{x}: PSPI %{y:g} of 16<extra></extra>",
         name="PSPI",
         row=1,
         col=1,
@@ -32,7 +33,9 @@ def pain_and_units(cohort: Cohort, subject: str, sequence: str) -> go.Figure:
         y=np.zeros(len(lost)),
         mode="markers",
         marker={"symbol": "x", "color": "#555", "size": 6},
+        hovertemplate="frame %{x}: no landmarks<extra></extra>",
         name="no landmarks",
+        showlegend=bool(len(lost)),
         row=1,
         col=1,
     )
@@ -43,13 +46,17 @@ def pain_and_units(cohort: Cohort, subject: str, sequence: str) -> go.Figure:
         zmin=0,
         zmax=5,
         colorscale="Oranges",
-        colorbar={"title": "intensity", "len": 0.6, "y": 0.3},
+        colorbar={
+            "title": {"text": "intensity, 0-5", "side": "right"},
+            "len": 0.6,
+            "y": 0.3,
+            "thickness": 14,
+        },
+        hovertemplate="frame %{x}, %{y}: intensity %{z:g} of 5<extra></extra>",
         row=2,
         col=1,
     )
     figure.update_xaxes(title_text="frame", row=2, col=1)
-    figure.update_yaxes(title_text="PSPI", rangemode="tozero", row=1, col=1)
-    figure.update_layout(legend={"orientation": "h", "y": 1.08, "x": 1, "xanchor": "right"})
-    return finish(
-        figure, f"Pain and action units in {subject}, {sequence}", simulated=cohort.simulated, height=480
-    )
+    figure.update_yaxes(title_text="PSPI 0-16", rangemode="tozero", row=1, col=1)
+    title = f"Pain and action units in {subject}, {sequence}"
+    return finish(figure, title, simulated=cohort.simulated, height=430, legend=bool(len(lost)))

@@ -42,7 +42,7 @@ def check_settings(estimator: Any) -> None:
         if accepted and value not in accepted:
             raise PainkitError(f"{name}={value!r}", expected=" or ".join(map(repr, accepted)))
         least = _LEAST.get(name)
-        if least is not None and not value >= least:
+        if least is not None and value is not None and not value >= least:
             raise PainkitError(f"{name}={value!r}", expected=f"at least {least}")
 
 

@@ -32,6 +32,13 @@ __all__ = [
 #: The four settings of Figure 3.
 PAPER_PRESETS: Final = ("LRPZ", "LRPEpsilon", "LRPPresetAFlat", "LRPPresetBFlat")
 
+_TITLES: Final = {
+    "LRPZ": "z rule",
+    "LRPEpsilon": "epsilon rule",
+    "LRPPresetAFlat": "preset A, flat",
+    "LRPPresetBFlat": "preset B, flat",
+}
+
 #: Settings about preset A, one thing changed at a time.
 VARIATIONS: Final[Mapping[str, Preset]] = {
     "epsilon 0.001": Preset(epsilon=0.001, alpha=1, beta=0, flat=True),
@@ -53,7 +60,7 @@ def map_figure(found: HeldOutImages | None, title: str, presets: Sequence[str] =
     """Draw images with true and predicted class and a map of each preset; without images, say so."""
     if found is None:
         return finish(go.Figure(), f"{title}: no images are given", simulated=False, height=160)
-    maps = {name: one.heatmaps for name, one in maps_by_preset(found, presets).items()}
+    maps = {_TITLES.get(name, name): one.heatmaps for name, one in maps_by_preset(found, presets).items()}
     captions = (found.frames["true"] + " / " + found.frames["predicted"]).tolist()
     return heatmaps(found.images, captions, maps, title, simulated=found.simulated)
 

@@ -17,7 +17,7 @@ from zennit.rules import Epsilon, Pass
 from painkit.attribution.lrp import PRESETS, Preset, lrp
 from painkit.attribution.lrp_rules import nonzero
 from painkit.models.nets.face_net import PainNet, Residual, VerificationNet
-from painkit.models.nets.resnet18 import resnet18
+from painkit.models.nets.resnet18 import ResNet18
 from painkit.models.nets.vgg_face import VGGFace
 
 GOLDEN = {
@@ -131,7 +131,7 @@ def test_maps_follow_the_definitions(name: str, bias: float, prelu: bool) -> Non
 
 NETS = {
     "vgg": (lambda: VGGFace(3, width=1 / 32, input_size=64), (3, 64, 64)),
-    "resnet": (lambda: resnet18(5), (3, 64, 64)),
+    "resnet": (lambda: ResNet18(5), (3, 64, 64)),
     "verification": (lambda: VerificationNet(4, 1 / 16), (3, 112, 96)),
     "pain": (lambda: PainNet(1 / 16), (3, 112, 96)),
 }
@@ -174,7 +174,7 @@ def test_sums_of_the_face_net_double_relevance_where_they_are_not_modules() -> N
 
 def test_batch_norm_is_merged_and_the_scores_stay_what_they_were() -> None:
     torch.manual_seed(0)
-    net = resnet18(5).double()
+    net = ResNet18(5).double()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             for tensor in (module.weight.data, module.running_var):

@@ -14,7 +14,7 @@ from painkit.attribution.lrp import PRESETS, Preset, lrp
 from painkit.attribution.pixel_maps import METHODS, pixel_maps
 from painkit.errors import PainkitError
 from painkit.models.nets.face_net import PainNet
-from painkit.models.nets.resnet18 import resnet18
+from painkit.models.nets.resnet18 import ResNet18
 from painkit.models.nets.vgg_face import VGGFace
 
 
@@ -109,7 +109,7 @@ def test_grad_cam_weighs_the_last_features_by_their_mean_gradient() -> None:
     ("make", "size"),
     [
         (lambda: VGGFace(3, width=1 / 64, input_size=32), (32, 32)),
-        (lambda: resnet18(3), (32, 32)),
+        (lambda: ResNet18(3), (32, 32)),
         (lambda: PainNet(1 / 32), (112, 96)),
     ],
     ids=["vgg", "resnet", "pain"],

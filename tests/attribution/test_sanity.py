@@ -13,7 +13,7 @@ from painkit.attribution.pixel_maps import pixel_maps
 from painkit.attribution.sanity import randomisation_check, randomisation_sentence
 from painkit.errors import PainkitError
 from painkit.models.nets.face_net import PainNet
-from painkit.models.nets.resnet18 import resnet18
+from painkit.models.nets.resnet18 import ResNet18
 from painkit.models.nets.vgg_face import VGGFace
 
 
@@ -74,7 +74,7 @@ def test_slopes_and_norms_go_with_their_layer() -> None:
     layers = randomisation_check(PainNet(1 / 32), torch.randn(1, 3, 112, 96), "gradient")["layer"]
     assert layers.iloc[:3].tolist() == ["ip2", "ip1", "backbone.res5_6.conv5_6"]
     assert len(layers) == 29  # 27 convolutions and two linear layers
-    layers = randomisation_check(resnet18(2), X[:1], "gradient")["layer"]
+    layers = randomisation_check(ResNet18(2), X[:1], "gradient")["layer"]
     assert len(layers) == 21  # 20 convolutions and one linear layer
     assert not layers.str.contains("bn").any()
 

@@ -12,18 +12,14 @@ import pytest
 import painkit.data
 from painkit.data.average_face import AverageFace
 from painkit.errors import PainkitError
-from painkit.figures.comparisons import leak_inflation, relevance_by_fold, rows_with_intervals
-from painkit.figures.estimates import bands_by_subject, coverage, errors_by_subject
-from painkit.figures.faces import (
-    face_strip,
-    face_through_time,
-    outline,
-    peak_sequence,
-    rising_frames,
-)
+from painkit.figures.comparisons import leak_inflation, rows_with_intervals, training_lengths
+from painkit.figures.estimates import bands_by_subject, coverage, errors_by_subject, frame_estimates
+from painkit.figures.faces import face_strip, outline, peak_sequence, rising_frames
+from painkit.figures.importances import relevance_by_fold
 from painkit.figures.labels import balanced_levels, level_shares, pspi_histogram, sequence_labels
-from painkit.figures.landmark_maps import contribution_maps, distance_boxes
-from painkit.figures.style import finish, picture
+from painkit.figures.landmark_maps import contribution_maps, distance_boxes, mean_and_spread_maps
+from painkit.figures.style import SERIES, color_of, finish, in_words, picture
+from painkit.figures.through_time import face_through_time
 from painkit.figures.traces import pain_and_units
 
 
@@ -98,10 +94,28 @@ def test_a_face_through_time_holds_its_images_and_states_the_coded_units(cohort)
     figure = face_through_time(cohort, peak["subject"], peak["sequence"], count=5)
     assert len(figure.frames) == 5
     assert all(len(frame.layout.images) == 1 for frame in figure.frames)
-    last = cohort.frames[(cohort.frames["sequence"] == peak["sequence"]) & cohort.frames["tracked"]].iloc[-1]
-    assert figure.frames[-1].layout.xaxis.title.text.startswith(
-        f"frame {last['frame']}   PSPI {last['pspi']:g}"
-    )
+    own = cohort.frames[(cohort.frames["sequence"] == peak["sequence"]) & cohort.frames["tracked"]]
+    told = {state.name: state.layout.xaxis.title.text for state in figure.frames}
+    for frame in own[own["frame"].astype(str).isin(told)].itertuples():
+        assert told[str(frame.frame)].startswith(f"frame {frame.frame}: PSPI {frame.pspi:g}<br>")
+    # It opens at the highest PSPI, which is among its stops whatever their number.
+    assert figure.frames[figure.layout.sliders[0].active].name == str(peak["frame"])
+    assert "AU4 " in told[str(peak["frame"])]
+
+
+def test_a_strip_reaches_the_peak_where_a_thin_copy_has_no_picture_of_it(cohort):
+    subject, sequence = peak_sequence(cohort)
+    rows = cohort.rows_of(subject, sequence)
+    peak = rows[np.nanargmax(cohort.frames["pspi"].to_numpy()[rows])]
+    frames = cohort.frames.copy()
+    frames.loc[frames.index[peak], "image"] = None
+    thin = replace(cohort, frames=frames, draw=None)
+    assert len(thin.pictured[rows]) - thin.pictured[rows].sum() == 1
+    shown = rising_frames(thin, subject, sequence)
+    assert peak in shown
+    assert len(face_strip(thin, shown).layout.images) == len(shown) - 1
+    names = [state.name for state in face_through_time(thin, subject, sequence, count=5).frames]
+    assert str(frames["frame"].iloc[peak]) in names
 
 
 def test_a_strip_draws_the_landmarks_of_the_frames_asked_for(cohort):
@@ -109,7 +123,14 @@ def test_a_strip_draws_the_landmarks_of_the_frames_asked_for(cohort):
     figure = face_strip(cohort, [int(row) for row in rows])
     points = [trace for trace in figure.data if trace.mode == "markers"]
     for row, trace in zip(rows, points, strict=True):
-        np.testing.assert_allclose(np.c_[trace.x, trace.y], cohort.landmarks[row])
+        moved = np.c_[trace.x, trace.y] - cohort.landmarks[row]
+        np.testing.assert_allclose(moved, np.tile(moved[:1], (66, 1)), atol=1e-3)
+    # What is about the faces is cut out of the images: all landmarks are on it, and they fill it.
+    (low, high), (bottom, top) = figure.layout.xaxis.range, figure.layout.yaxis.range
+    x, y = np.concatenate([trace.x for trace in points]), np.concatenate([trace.y for trace in points])
+    assert low < x.min() < x.max() < high
+    assert top < y.min() < y.max() < bottom
+    assert np.ptp(x) > 0.6 * (high - low)
 
 
 def test_lines_of_a_face_are_broken_between_its_parts():
@@ -154,7 +175,72 @@ def test_errors_are_means_within_each_subject():
     # Over sequences it would be 1.17.
     (line,) = figure.layout.shapes
     assert line.y0 == line.y1 == 1.375
-    assert "mean over subjects 1.38" in [note.text for note in figure.layout.annotations]
+    assert "VAS 0-10: mean over subjects 1.38" in [note.text for note in figure.layout.annotations]
+
+
+def test_a_target_has_one_colour_and_its_own_axes_wherever_it_is_drawn(cohort):
+    scores = pd.DataFrame({"row": ["zeros", "zeros", "mean"], "target": ["vas", "opi", "opi"], "value": 1.0})
+    figure = rows_with_intervals(
+        scores.assign(metric="MAE", low=0.5, high=2.0), title="rows", simulated=False
+    )
+    assert [(list(part.y), part.marker.color, part.xaxis) for part in figure.data] == [
+        (["zeros"], color_of("vas"), "x"),
+        (["zeros", "mean"], color_of("opi"), "x2"),
+    ]
+    assert [bars.marker.color for bars in sequence_labels(cohort).data[:2]] == [
+        color_of("vas"),
+        color_of("opi"),
+    ]
+    both = pd.concat([predictions(), predictions().assign(target="opi")])
+    errors = errors_by_subject(both, title="errors", simulated=False)
+    assert [(bars.marker.color, bars.yaxis) for bars in errors.data] == [
+        (color_of("vas"), "y"),
+        (color_of("opi"), "y2"),
+    ]
+    values = np.arange(8.0).reshape(4, 2)
+    frames = frame_estimates({"one": values}, labels=["vas", "opi"], simulated=False)
+    assert [(line.line.color, line.yaxis) for line in frames.data] == [
+        (color_of("vas"), "y"),
+        (color_of("opi"), "y2"),
+    ]
+    assert len({color_of(name) for name in ("vas", "opi", "level", "disgust", "happiness")}) == 5
+    assert not {color_of("vas"), color_of("opi"), color_of("level")} & set(SERIES)
+
+
+def test_an_interval_is_told_in_words():
+    table = pd.DataFrame({"value": [1.234, 2.0, np.nan], "low": [1, np.nan, np.nan], "high": [2, 3, np.nan]})
+    assert in_words(table, unit=" %") == [
+        "1.23 %<br>95 % interval 1.00 to 2.00",
+        "2.00 %",
+        "undefined",
+    ]
+
+
+def test_lengths_of_training_have_a_line_of_each_row_and_a_difference_of_each_question():
+    table = pd.DataFrame(
+        {
+            "epochs": [1, 10, 1, 10],
+            "question": ["p or q", "p or q", "p or r", "p or r"],
+            "row_a": "p",
+            "row_b": ["q", "q", "r", "r"],
+            "a": [3.0, 2.0, 3.0, 2.0],
+            "b": [4.0, 4.5, 5.0, 5.5],
+            "difference": [-1.0, -2.5, -2.0, -3.5],
+            "low": -5.0,
+            "high": 0.0,
+        }
+    )
+    figure = training_lengths(table, simulated=False)
+    assert [(part.name, list(part.y)) for part in figure.data[:3]] == [
+        ("the best setting of the published table", [3, 2]),
+        ("q", [4, 4.5]),
+        ("r", [5, 5.5]),
+    ]
+    # The lines of the second panel have the colours of the first: three names serve for both.
+    assert [part.line.color for part in figure.data[1:3]] == [part.line.color for part in figure.data[3:]]
+    assert [part.showlegend for part in figure.data[3:]] == [False, False]
+    # Side by side, so that no interval covers another.
+    assert not set(figure.data[3].x) & set(figure.data[4].x)
 
 
 def test_band_reaches_the_quantiles_of_its_normal():
@@ -168,6 +254,7 @@ def test_coverage_stands_at_the_stated_levels():
     drawn = coverage(table, simulated=False).data[1]
     assert list(drawn.x) == [0.5, 0.9]
     np.testing.assert_allclose(drawn.error_y.arrayminus, [0.1, 0.1])
+    assert drawn.hovertext[0] == "VAS: bands of 50% hold 40<br>95 % interval 30 to 50 % of the labels"
 
 
 def test_maps_share_one_colour_scale_around_zero():
@@ -182,17 +269,34 @@ def test_maps_share_one_colour_scale_around_zero():
     np.testing.assert_array_equal(on_face.data[1].x, points[:, 0])
 
 
+def test_a_spread_has_a_scale_of_its_own_from_0_up():
+    face = AverageFace(np.random.default_rng(0).uniform(0, 100, (66, 2)))
+    table = pd.DataFrame(
+        {"landmark": range(66), "mean": np.linspace(-1, 3, 66), "sd_subjects": np.linspace(0, 2, 66)}
+    )
+    both = pd.concat([table.assign(target="vas"), table.assign(target="opi", mean=table["mean"] / 10)])
+    layout = mean_and_spread_maps(face, both, simulated=False).layout
+    axes = [layout[f"coloraxis{number}"] for number in ("", 2, 3, 4)]
+    ends = [(axis.cmin, axis.cmax, axis.colorbar.title.text) for axis in axes]
+    assert ends == [(-3, 3, "VAS 0-10"), (-0.3, 0.3, "OPI 0-5"), (0, 2, "VAS 0-10"), (0, 2, "OPI 0-5")]
+    places = {(axis.colorbar.x, axis.colorbar.y) for axis in axes}
+    assert len(places) == 4
+
+
 def test_boxes_are_quartiles_of_the_distance_from_the_origin():
     points = np.zeros((5, 66, 2))
     points[:, 7] = np.c_[[3, 6, 9, 12, 15], [4, 8, 12, 16, 20]]  # at distances 5, 10, 15, 20, 25
     points[0, 8] = np.nan
-    figure = distance_boxes(points, {"one": [7], "two": [8, 7]}, title="boxes", simulated=False)
+    chosen = {("vas", "one"): [7], ("opi", "two"): [8, 7]}
+    figure = distance_boxes(points, chosen, title="boxes", simulated=False)
     assert [title.text for title in figure.layout.annotations] == ["one", "two"]
-    box, second = figure.data
+    box, second = [part for part in figure.data if part.type == "box"]
+    told = [part.hovertext[-1] for part in figure.data if part.type == "scatter"]
+    assert all("median 15.00 z-scores, half of the frames 10.00 to 20.00" in text for text in told)
     assert (box.q1[0], box.median[0], box.q3[0]) == (10, 15, 20)
     assert list(second.median) == [0, 15]
-    assert second.x[0].startswith("8:")
-    assert second.x[1] == box.x[0]
+    assert second.y[0].startswith("8:")
+    assert second.y[1] == box.y[0]
 
 
 def test_rows_keep_their_order_and_relevance_is_sorted():
@@ -201,8 +305,14 @@ def test_rows_keep_their_order_and_relevance_is_sorted():
     )
     figure = rows_with_intervals(table, title="rows", simulated=False)
     assert list(figure.layout.yaxis.categoryarray) == ["a", "z"]  # drawn from the bottom up
-    relevance = pd.DataFrame({"statistic": ["s", "t"], "fold": ["1", "1"], "relevance": [-2.0, 1.0]})
-    assert list(relevance_by_fold(relevance, simulated=False).layout.xaxis.categoryarray) == ["t", "s"]
+    names = ["vas_max", "opi_moment3"]
+    relevance = pd.DataFrame({"statistic": names, "fold": ["1", "1"], "relevance": [-2.0, 1.0]})
+    drawn = relevance_by_fold(relevance, simulated=False)
+    assert list(drawn.layout.yaxis.categoryarray) == ["VAS: maximum", "OPI: 3rd moment"]
+    assert dict(zip(drawn.data[1].y, drawn.data[1].x, strict=True)) == {
+        "VAS: maximum": -2,
+        "OPI: 3rd moment": 1,
+    }
 
 
 @pytest.mark.parametrize("simulated", [True, False])
@@ -251,7 +361,10 @@ def test_leaks_are_drawn_beside_each_other_and_what_does_not_apply_says_so():
     np.testing.assert_allclose(dots[0].error_x.array, [0.5, 0.1])
     np.testing.assert_allclose(dots[0].error_x.arrayminus, [0.25, 0.05])
     assert list(dots[0].y) == ["random frames", "selection"]
-    assert dots[0].text[0] == "0.500 beside 1.000 (subject folds)"
+    assert dots[0].text[0] == (
+        "random frames<br>0.500 beside 1.000 (subject folds)"
+        "<br>looks better by 0.500<br>95 % interval 0.250 to 1.000"
+    )
     bars = [part for part in figure.data if part.type == "bar"]
     np.testing.assert_allclose(bars[0].x, [75, 0])
     told = [note.text for note in figure.layout.annotations]

@@ -17,7 +17,7 @@ from painkit.figures.pixel_maps import (
     recall_by_fold,
     region_shares,
 )
-from painkit.figures.style import SIMULATED
+from painkit.figures.style import SIMULATED, color_of
 
 
 def test_colours_are_white_at_0_and_alike_on_both_sides() -> None:
@@ -97,11 +97,19 @@ def test_shares_are_drawn_in_percent_beside_the_area() -> None:
         }
     )
     figure = region_shares(shares, "shares", simulated=True)
-    assert [bar.name for bar in figure.data] == ["pain", "disgust", "share of the picture"]
+    assert [(dots.name, dots.marker.color) for dots in figure.data] == [
+        (f"{name}, with 95 % interval", color_of(name)) for name in ("pain", "disgust")
+    ]
     np.testing.assert_allclose(figure.data[1].y, [20, 40])
     np.testing.assert_allclose(figure.data[0].error_y.array, [10, 10])
     np.testing.assert_allclose(figure.data[0].error_y.arrayminus, [10, 5])
-    np.testing.assert_allclose(figure.data[2].y, [10, 5])
+    assert figure.data[0].hovertext[0] == (
+        "pain, brows: 30.0 %<br>95 % interval 20.0 to 40.0 of positive relevance<br>10.0 % of the picture"
+    )
+    np.testing.assert_allclose([line.y0 for line in figure.layout.shapes], [10, 5])
+    # Side by side about the place of the region, so that no interval covers another.
+    np.testing.assert_allclose(np.mean([dots.x for dots in figure.data], axis=0), [0, 1])
+    assert not set(figure.data[0].x) & set(figure.data[1].x)
     empty = region_shares(shares.iloc[:0], "none", simulated=True)
     assert len(empty.data) == 0
 

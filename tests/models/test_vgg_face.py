@@ -11,7 +11,7 @@ from torch import nn
 from torchvision.models import resnet18 as torchvision_resnet18
 
 from painkit.errors import PainkitError
-from painkit.models.nets.resnet18 import resnet18
+from painkit.models.nets.resnet18 import ResNet18
 from painkit.models.nets.vgg_face import MEAN_RGB, VGGFace, to_input
 
 
@@ -86,7 +86,7 @@ def test_black_images_are_in_range() -> None:
 
 def test_resnet18_is_torchvisions_by_name_and_by_value() -> None:
     torch.manual_seed(0)
-    theirs, ours = torchvision_resnet18(num_classes=7).eval(), resnet18(7).eval()
+    theirs, ours = torchvision_resnet18(num_classes=7).eval(), ResNet18(7).eval()
     assert list(ours.state_dict()) == list(theirs.state_dict())
     ours.load_state_dict(theirs.state_dict())
     x = torch.randn(2, 3, 64, 64)
@@ -95,7 +95,7 @@ def test_resnet18_is_torchvisions_by_name_and_by_value() -> None:
 
 
 def test_resnet18_uses_every_relu_once() -> None:
-    net, calls = resnet18(7).eval(), []
+    net, calls = ResNet18(7).eval(), []
     for layer in net.modules():
         if isinstance(layer, nn.ReLU):
             layer.register_forward_hook(lambda layer, *_: calls.append(layer))

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from painkit.errors import PainkitError
 from painkit.models.nets.face_net import FaceBackbone, VerificationNet
-from painkit.models.nets.resnet18 import resnet18
+from painkit.models.nets.resnet18 import ResNet18
 from painkit.models.nets.weights import (
     load_face_weights,
     load_weights,
@@ -172,7 +172,7 @@ def test_counts_of_batch_norm_may_be_integers() -> None:
 
 def test_a_checkpoint_with_another_last_layer_loads_but_for_it(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    source, target = resnet18(8), resnet18(7)
+    source, target = ResNet18(8), ResNet18(7)
     fresh = target.fc.weight.clone()
     wrapped = {f"module.{name}": tensor for name, tensor in source.state_dict().items()}
     torch.save({"state_dict": wrapped, "epoch": 60, "best": 0.9}, tmp_path / "ferplus.pth.tar")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional
 
 from painkit.errors import PainkitError
 from painkit.models.crops.base import CropEstimator
+from painkit.models.crops.class_scores import ClassScores
 from painkit.models.nets import vgg_face
 from painkit.models.nets.vgg_face_weights import load_vgg_face_weights
 from painkit.models.persistence import write_tensors
@@ -33,7 +32,7 @@ _FIRST_SCORES = 0.3  # spread: no class is sure yet
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc]
+class ExpressionClassifier(ClassScores, CropEstimator):
     """VGG-Face fine-tuned to tell expressions apart (Weitz et al. 2018, Sec. 4).
 
     Without `pretrained` weights all layers are trained, from weights that give every unit mean 0 and spread 1
@@ -71,8 +70,6 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
     dropout: float = 0.5
     max_norm: float | None = None
     trained_layers: tuple[str, ...] = ("conv5", "fc")
-
-    _to_input: ClassVar[Callable[..., Tensor]] = staticmethod(vgg_face.to_input)
 
     def fit(self, X: pd.DataFrame, y: ArrayLike) -> Self:
         """Train on frames and their classes.
@@ -130,20 +127,6 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
         check_is_fitted(self)
         return self._over(X, self.net_)
 
-    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        """Probabilities (n, k) of the classes; NaN where a frame has no crop."""
-        scores = self.decision_function(X).astype(np.float64)
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-    def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        """Class numbers (n,); NaN where a frame has no crop."""
-        scores = self.decision_function(X)
-        known = np.isfinite(scores).all(axis=1)
-        numbers = np.full(len(scores), np.nan)
-        numbers[known] = self.classes_[scores[known].argmax(axis=1)]
-        return numbers
-
     def save_backbone(self, path: str | PathLike[str]) -> None:
         """Write all layers as safetensors by their published names, for ``pretrained=`` elsewhere."""
         check_is_fitted(self)
@@ -152,6 +135,9 @@ class ExpressionClassifier(ClassifierMixin, CropEstimator):  # type: ignore[misc
     @property
     def _crop_size(self) -> tuple[int, int]:
         return self.input_size, self.input_size
+
+    def _to_input(self, crops: NDArray[np.uint8] | Tensor, device: torch.device) -> Tensor:
+        return vgg_face.to_input(crops, device)
 
     def _load(self, path: str | PathLike[str]) -> None:
         channels = None if self.pretrained_channels == "rgb" else self.pretrained_channels
