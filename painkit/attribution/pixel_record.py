@@ -41,6 +41,8 @@ class PixelRecord:
     true_regions : sequence of dict of str to (height, width) bool array
         For each image, where what was shown can be seen, by name, such as ``"AU4 brow lowerer"``; empty where
         nobody knows.
+    said : dict of str to sequence of str
+        What a model says of each image, in words, where its outputs are no classes to choose among: a level.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class PixelRecord:
     to_input: Callable[[NDArray[np.uint8]], Tensor]
     simulated: bool
     true_regions: Sequence[Mapping[str, NDArray[np.bool_]]] = field(default_factory=tuple)
+    said: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = self.images.shape
@@ -83,6 +86,7 @@ class PixelRecord:
             )
         lengths = {"frames": len(self.frames), "true regions": len(self.true_regions) or n}
         lengths |= {name: len(nets) for name, nets in self.models.items() if not isinstance(nets, nn.Module)}
+        lengths |= {f"words of {name}": len(words) for name, words in self.said.items()}
         for name, length in lengths.items():
             if length != n:
                 raise PainkitError(f"{name}: {length} for {n} images", expected="one for each")

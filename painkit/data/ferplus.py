@@ -102,6 +102,39 @@ class EmotionImages:
         agreed = (2 * votes.max(axis=1) > votes.sum(axis=1)) & (winner < len(EMOTIONS))
         return self.take(np.flatnonzero(agreed)), winner[agreed]
 
+    def probability(self) -> tuple[EmotionImages, NDArray[np.float64]]:
+        """Keep the faces on whose emotions, three at most, most people agree, with the shares of their votes.
+
+        As in the published code (its modes ``probability`` and ``crossentropy``): single votes are dropped;
+        emotions are taken by their votes, those of equal votes together, until they hold three quarters of
+        them, there are three, or it is the turn of unknown or no face, which is not taken behind an emotion.
+        What was taken must exceed half of the votes, be three emotions at most, and begin with an emotion.
+
+        Returns
+        -------
+        EmotionImages
+            The rows kept.
+        (n_kept, 8) float64
+            Share of each of `EMOTIONS`; rows sum to 1.
+        """
+        left, k = np.where(self.votes > 1, self.votes, 0), len(EMOTIONS)
+        total = left.sum(axis=1)
+        taken, active = np.zeros_like(left), np.ones(len(left), np.bool_)
+        for _ in range(3):
+            active &= (4 * taken.sum(axis=1) < 3 * total) & ((taken > 0).sum(axis=1) < 3)
+            top = left.max(axis=1, keepdims=True)
+            turn = active[:, None] & (left == top) & (top > 0)
+            turn[:, k + 1] &= ~turn[:, k]
+            taken += np.where(turn, top, 0)
+            left[turn] = 0
+            none = turn[:, k:].any(axis=1)
+            taken[none & (taken[:, :k] > 0).any(axis=1), k:] = 0
+            active &= ~none
+        n_taken = (taken > 0).sum(axis=1)
+        kept = (2 * taken.sum(axis=1) > total) & (n_taken <= 3) & (taken[:, :k].sum(axis=1) > 0)
+        emotions = taken[kept, :k]
+        return self.take(np.flatnonzero(kept)), emotions / emotions.sum(axis=1, keepdims=True)
+
     def take(self, index: ArrayLike) -> EmotionImages:
         """Keep the rows of an index or a mask."""
         chosen = np.asarray(index)

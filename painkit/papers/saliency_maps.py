@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from painkit.attribution.pixel_record import PixelRecord
 from painkit.data.cohort import Cohort
@@ -280,6 +281,7 @@ def mass_sentence(table: pd.DataFrame) -> str:
 
 def pixel_record(found: HeldOutMaps, cohort: Cohort) -> PixelRecord:
     """Hand the faces and nets to the pixel explorer, on simulated faces with where pain moved them."""
+    levels = found.frames["level"].tolist()
     return PixelRecord(
         images=found.images,
         landmarks=found.landmarks,
@@ -291,4 +293,8 @@ def pixel_record(found: HeldOutMaps, cohort: Cohort) -> PixelRecord:
         to_input=to_input,
         simulated=found.simulated,
         true_regions=true_regions(found, cohort),
+        said={
+            name: [f"level {5 * expit(x):.1f}, labelled {y:g}" for x, y in zip(scores, levels, strict=True)]
+            for name, scores in found.scores.items()
+        },
     )

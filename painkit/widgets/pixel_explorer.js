@@ -8,9 +8,9 @@ class PixelExplorer extends Explorer {
   build() {
     this.caption = html("h3", { class: "pk-caption" });
     this.panels = PANELS.map((name) => new PixelPanel(this, name));
+    const classes = ["true_class", "predicted_class"].filter((name) => this.get("choices")[name].length > 2);
     this.controls.append(
-      this.chooser("true_class", { label: "true class" }),
-      this.chooser("predicted_class", { label: "predicted class" }),
+      ...classes.map((name) => this.chooser(name)), // with one class there is nothing to choose
       this.chooser("image", {
         steps: true,
         value: () => this.get("choices").image[this.get("frame")],

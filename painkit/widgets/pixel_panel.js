@@ -117,10 +117,12 @@ class PixelPanel {
     able();
     explorer.listen(name, able);
     const model = explorer.get("choices").model.length > 1 ? [chooser("model", "model")] : [];
+    const some = explorer.get("choices").target.length > 3; // those of the image, and the classes
+    const target = some ? [chooser("target", "class explained")] : [];
     return html(
       "div",
       { class: "pk-settings" },
-      html("div", { class: "pk-options" }, ...model, chooser("target", "class explained")),
+      html("div", { class: "pk-options" }, ...model, ...target),
       methods,
       rules,
     );

@@ -31,9 +31,11 @@ _SHARES: Final = [f"{sign}{end}" for sign in ("positive", "negative") for end in
 
 
 def caption(record: PixelRecord, model: str, row: int) -> str:
-    """Name an image, its class, and what a model takes it for where that is another."""
+    """Name an image, its class, and what a model takes it for where that is another; or what it says."""
     frame, true, told = record.frames.iloc[row], record.true[row], record.predicted(model)[row]
     words = f"{frame['subject']}, {frame['sequence']}, frame {frame['frame']}: "
+    if model in record.said:
+        return words + record.said[model][row]
     if true < 0:
         return f"{words}class {UNKNOWN}, taken for {_class(record, told)}"
     return words + _class(record, true) + ("" if true == told else f", taken for {_class(record, told)}")
@@ -108,9 +110,12 @@ def shares_table(record: PixelRecord, key: MapKey, shares: pd.DataFrame, divisio
 
 
 def _facts(record: PixelRecord, key: MapKey, found: KeptMap) -> list[tuple[str, str]]:
-    probabilities = record.probabilities(key.model)[key.row]
-    surest = np.argsort(-probabilities)[:4]
-    told = ", ".join(f"{record.classes[i]} {100 * probabilities[i]:.0f} %" for i in surest)
+    if key.model in record.said:
+        told = record.said[key.model][key.row]
+    else:
+        probabilities = record.probabilities(key.model)[key.row]
+        surest = np.argsort(-probabilities)[:4]
+        told = ", ".join(f"{record.classes[i]} {100 * probabilities[i]:.0f} %" for i in surest)
     facts = [("model says", told)]
     if found.heatmap is None:
         return facts

@@ -64,6 +64,7 @@ def test_a_model_is_one_net_or_one_for_each_image(record):
         ({"frames": pd.DataFrame({"subject": ["s"]})}, "frames: 1 for 5 images"),
         ({"frames": pd.DataFrame({"subject": ["s"] * N})}, "frames without frame, sequence"),
         ({"true_regions": [{}]}, "true regions: 1 for 5 images"),
+        ({"said": {"one": ["level 2"]}}, "words of one: 1 for 5 images"),
         ({"true_regions": [{"AU4": np.zeros(SIZE)}] * N}, "true regions of another shape or type"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from painkit.data import load
+from painkit.data.ferplus import EmotionImages
 from painkit.errors import PainkitError
 from painkit.vocabulary.classes import VOTES
 
@@ -48,6 +50,52 @@ def test_real_votes_give_the_published_counts(shared):
         images.images(0)
     assert "25,060" not in repr(images)
     assert "votes only" in str(images.summary())
+
+
+def published_shares(votes):
+    """Shares of the emotions by the published code's walk through the votes; None where it leaves one out."""
+    raw = [v if v > 1 else 0 for v in votes]
+    total, taken, count, going = sum(raw), [0] * 10, 0, True
+    held = 0
+    while held < 0.75 * total and count < 3 and going:
+        top = max(raw)
+        for i in range(10):
+            if raw[i] != top:
+                continue
+            taken[i], raw[i] = top, 0
+            held += top
+            count += 1
+            if i >= 8:
+                going = False
+                if sum(taken) > top:
+                    taken[i] = 0
+                    count -= 1
+                break
+    if sum(taken) <= 0.5 * total or count > 3 or taken.index(max(taken)) >= 8:
+        return None
+    return [v / sum(taken[:8]) for v in taken[:8]]
+
+
+def test_probability_mode_of_the_real_votes_is_that_of_the_published_code(shared):
+    images = load("ferplus", shared / "real/FERPlus")
+    kept, shares = images.probability()
+    slow = [published_shares(votes) for votes in images.votes.tolist()]
+    assert kept.rows.tolist() == [row for row, one in zip(images.rows, slow, strict=True) if one is not None]
+    np.testing.assert_allclose(shares, [one for one in slow if one is not None])
+    assert set(images.majority()[0].rows) <= set(kept.rows)
+    assert len(kept) > 32_000
+
+
+@given(st.lists(st.lists(st.integers(0, 10), min_size=10, max_size=10), min_size=1, max_size=8))
+def test_probability_mode_of_any_votes_is_that_of_the_published_code(votes):
+    n = len(votes)
+    images = EmotionImages(
+        Path(), np.array(votes), np.full(n, "Training"), np.full(n, "x"), np.arange(n), 0, "votes", None
+    )
+    kept, shares = images.probability()
+    slow = [published_shares(one) for one in votes]
+    assert kept.rows.tolist() == [row for row, one in enumerate(slow) if one is not None]
+    np.testing.assert_allclose(shares, np.reshape([one for one in slow if one is not None], (-1, 8)))
 
 
 def write(root, n=6, blank=(2,)):
@@ -165,6 +213,22 @@ def test_the_last_number_of_a_table_cut_off(tmp_path):
     votes.write_text(text[: -len("8,0,0,0,0")] + "1,0,0,0,0")
     with pytest.raises(PainkitError, match="line 7: the file ends within a line: its last row has 1 votes"):
         load("ferplus", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cut", "told"),
+    [
+        ("fer2013new.csv", r"fer2013\.csv, line 6: more rows than fer2013new\.csv .*expected 4 rows"),
+        ("fer2013.csv", r"fer2013\.csv, line 5: ends after 4 rows .*expected 6 as in fer2013new\.csv"),
+    ],
+)
+def test_two_files_of_different_length_do_not_belong_together(tmp_path, cut, told):
+    write(tmp_path)
+    path = tmp_path / cut
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:5]))
+    for cache in (True, False):
+        with pytest.raises(PainkitError, match=told):
+            load("ferplus", tmp_path, cache=cache)
 
 
 def test_a_row_after_a_blank_one(tmp_path):

@@ -32,6 +32,7 @@ from painkit.errors import PainkitError
 from painkit.faces.crops import FaceCrop
 from painkit.models.crops.base import CropEstimator
 from painkit.models.crops.crop_net import CropNet
+from painkit.models.crops.emotions import EmotionResNet
 from painkit.models.crops.expressions import ExpressionClassifier
 from painkit.models.crops.pain_level import FaceNetRegression
 from painkit.models.crops.saliency import SaliencySupervision
@@ -104,7 +105,7 @@ CROPS = {
         {"mode": "tail"},
     ),
 }
-ESTIMATORS = [*SEQUENCES, *FEATURES, *CROPS, GaussianProcess]
+ESTIMATORS = [*SEQUENCES, *FEATURES, *CROPS, EmotionResNet, GaussianProcess]
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,8 @@ def case_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[type], Case]:
             return sequences(cls)
         if cls is GaussianProcess:
             return vectors()
+        if cls is EmotionResNet:
+            return grey_faces()
         faces = drawn_faces(3, 8)
         return features(cls, faces.table, folder) if cls in FEATURES else crops(cls, faces, folder)
 
@@ -181,6 +184,23 @@ def crops(cls: type, faces: Any, folder: Path) -> Case:
         (table.drop(columns="row"), table.assign(row=table["row"] + 1), table.assign(row=table["row"] - 1)),
         (y[:-1], np.full(len(y), np.nan)),
         (wrong, {"device": "abacus"}, {"precision": "float8"}, {"batch_size": 0}, {"store": folder}),
+    )
+
+
+def grey_faces() -> Case:
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (20, 48, 48), dtype=np.uint8), rng.integers(0, 8, 20).astype(float)
+    y[3] = np.nan
+    small = {"input_size": 32, "width": 1 / 32, "iterations": 3, "batch_size": 6, "device": "cpu"}
+    return Case(
+        lambda **settings: EmotionResNet(**{**small, **settings}),
+        X,
+        y,
+        ("predict", "decision_function", "predict_proba"),
+        (),
+        (X[:, 0], X / 255, list(X)),
+        (y[:-1], np.full(20, np.nan), y + 0.5, np.full((20, 8), 0.5), np.full((20, 3), 1 / 3)),
+        ({"device": "abacus"}, {"precision": "float8"}, {"batch_size": 1}, {"input_scaling": "0-255"}),
     )
 
 

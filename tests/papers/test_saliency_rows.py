@@ -159,6 +159,10 @@ def test_maps_are_of_nets_that_have_not_seen_the_subject(
     record = pixel_record(found, results.study.cohort)
     assert list(record.models) == list(paper.COMPARED)
     assert record.net(paper.LOCAL, 0) is found.nets[paper.LOCAL][0]
+    labelled = found.frames["level"].astype(int)
+    assert record.said[paper.LOCAL] == [
+        f"level {estimate:.1f}, labelled {label}" for estimate, label in zip(level, labelled, strict=True)
+    ]
 
 
 def made_up(points: np.ndarray, maps: dict[str, np.ndarray]) -> HeldOutMaps:

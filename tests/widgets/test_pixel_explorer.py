@@ -18,7 +18,8 @@ from painkit.attribution.pixel_maps import pixel_maps
 from painkit.attribution.region_reading import region_shares
 from painkit.errors import PainkitError
 from painkit.models.nets.vgg_face import VGGFace
-from painkit.widgets import PixelExplorer
+from painkit.widgets import PixelExplorer, pixel_views
+from painkit.widgets.kept_maps import KeptMap, MapKey
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,23 @@ def test_another_model_has_other_errors(explorer, record):
     assert [*explorer.rows] == [*record.errors_first("net 2")]
     assert explorer.row == row
     assert explorer.image["caption"].endswith(record.classes[record.logits["net 2"][row].argmax()])
+
+
+def test_a_net_without_classes_is_quoted_in_its_own_words(record):
+    n = len(record.images)
+    said = {"net 1": [f"level {i}" for i in range(n)]}
+    levels = replace(
+        record,
+        classes=("pain",),
+        true=np.zeros(n, int),
+        logits={name: scores[:, :1] for name, scores in record.logits.items()},
+        said=said,
+    )
+    assert pixel_views.caption(levels, "net 1", 4).endswith(", frame 14: level 4")
+    key = MapKey(4, "net 1", 0, "gradient")
+    assert pixel_views.map_view(levels, key, KeptMap(problem="none made"), "action units")["facts"] == [
+        ("model says", "level 4")
+    ]
 
 
 def test_bars_are_the_shares_of_positive_and_negative_relevance(explorer, record):
