@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +26,7 @@ from painkit.evaluation.study import Results, Study
 from painkit.faces.alignment import square_box
 from painkit.faces.detector import detect_face
 from painkit.faces.regions import unit_masks
+from painkit.figures.pixel_maps import heatmap_colors
 from painkit.models.nets.vgg_face import to_input
 from painkit.papers import (
     expression_causes,
@@ -32,6 +35,7 @@ from painkit.papers import (
     expression_regions,
     lrp_emotions,
 )
+from painkit.papers.expression_clip import clip_through_time, middle_clip
 from painkit.papers.expression_images import HeldOutImages
 from painkit.vocabulary.action_units import UNIT_LANDMARKS
 from painkit.vocabulary.classes import EXPRESSIONS
@@ -175,6 +179,33 @@ def test_without_landmarks_there_are_no_shares_and_the_reason_is_told(ran: tuple
     assert shares.empty
     assert "not asked for" in expression_regions.differences_sentence(shares, bare)
     assert expression_causes.agreement_with_causes(bare, ran[0].study.cohort).empty
+
+
+def test_the_clip_that_moves_is_the_middle_one_by_the_net_that_has_not_seen_it(
+    ran: tuple[Results, CropStore],
+) -> None:
+    results, store = ran
+    predictions = results[lrp_emotions.NET].predictions
+    subject, sequence = middle_clip(predictions, 0, "p_0")
+    means = predictions[predictions["y_true"] == 0].groupby(["subject", "sequence"])["p_0"].mean()
+    assert (means < means[subject, sequence]).sum() in (len(means) // 2, (len(means) - 1) // 2)
+    figure = clip_through_time(results, store)
+    assert f"{subject}, {sequence}" in figure.layout.title.text
+    own = predictions.set_index(["subject", "sequence"]).loc[(subject, sequence)].sort_values("frame")
+    lines = {part.name: part for part in figure.data if part.name}
+    np.testing.assert_array_equal(lines["pain"].y, own["p_0"])
+    assert [state.name for state in figure.frames] == own["frame"].astype(str).tolist()
+    # What is drawn is the relevance for pain of that fold's net.
+    every = expression_images.held_out_images(*ran, per_clip=4, landmarks=False)
+    shown = (every.frames["subject"] == subject) & (every.frames["sequence"] == sequence)
+    maps = every.take(np.flatnonzero(shown)).maps("LRPPresetAFlat", 0).heatmaps
+    places = [own["frame"].tolist().index(frame) for frame in every.frames["frame"][shown]]
+    for place, heatmap in zip(places, maps, strict=True):
+        raw = base64.b64decode(figure.frames[place].layout.images[1].source.split(";base64,")[1])
+        drawn = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        assert np.abs(drawn.astype(int) - heatmap_colors(heatmap)).mean() < 12
+    with pytest.raises(PainkitError, match="no clip of the class"):
+        middle_clip(predictions, 5, "p_0")
 
 
 def test_images_of_another_set_are_its_subjects_worst_frames(
