@@ -36,6 +36,8 @@ WRITTEN = {
         "paired_questions.csv",
         "released_predictions.csv",
         "level_spread.csv",
+        "conservation.csv",
+        "region_shares.csv",
         "errors_by_level.csv",
     ],
     "03_saliency": [
