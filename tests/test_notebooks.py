@@ -36,6 +36,8 @@ WRITTEN = {
         "paired_questions.csv",
         "released_predictions.csv",
         "level_spread.csv",
+        "conservation.csv",
+        "region_shares.csv",
         "errors_by_level.csv",
     ],
     "03_saliency": [
@@ -64,6 +66,7 @@ WRITTEN = {
         "randomisation.csv",
         "region_shares.csv",
         "unit_shares.csv",
+        "readings.csv",
         "agreement_with_causes.csv",
     ],
     "05_seven_levels": [

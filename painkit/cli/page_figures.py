@@ -89,8 +89,8 @@ class PlotlyOutputs(Preprocessor):
             elif _WIDGET in data:
                 data.clear()
                 data["text/html"] = (
-                    '<p class="widget">The interactive explorer stands here in the notebook: it needs '
-                    f"a kernel. Open <code>{escape(self.notebook)}</code> in JupyterLab.</p>"
+                    '<p class="widget">The interactive explorer stands here in JupyterLab, in '
+                    f"<code>{escape(self.notebook)}</code>.</p>"
                 )
             kept.append(output)
         if "outputs" in cell:
@@ -132,6 +132,7 @@ def _figure(told: dict[str, Any]) -> Figure:
             "frames": told.get("frames", []),
             "title": title,
             "cut": cut,
+            "legend": meta.get("legend"),
             "width": meta.get("width", 560),
         },
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 from plotly.subplots import make_subplots
 
-from painkit.figures.style import LINE, SERIES, color_of, finish, in_words, interval, picture
+from painkit.figures.style import LINE, SERIES, color_of, finish, in_lines, in_words, interval, picture
 
 __all__ = ["DIVERGING", "confusion_matrix", "heatmap_colors", "heatmaps", "recall_by_fold", "region_shares"]
 
@@ -59,7 +59,7 @@ def heatmaps(
     figure = make_subplots(
         n,
         1 + len(maps),
-        column_titles=["image", *maps],
+        column_titles=["image", *map(in_lines, maps)],
         horizontal_spacing=0.01,
         vertical_spacing=min(0.12 / n, 0.3 / max(n - 1, 1)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +30,7 @@ from painkit.vocabulary.landmarks import N_LANDMARKS
 __all__ = [
     "HeldOutMaps",
     "held_out_maps",
+    "maps_of_frames",
     "mass_in_pain_regions",
     "mass_sentence",
     "pixel_record",
@@ -148,6 +149,39 @@ def held_out_maps(
         taken = pd.DataFrame(columns=["subject", "sequence", "frame", "row", "fold", "level"])
     at = taken["row"].to_numpy(np.intp)
     return HeldOutMaps(taken, images, points[at], nets, maps, scores, results.study.cohort.simulated)
+
+
+def maps_of_frames(
+    results: Results, store: CropStore, rows: Sequence[str], *, prelu: PReLURule = "relu"
+) -> Callable[[NDArray[np.intp]], dict[str, NDArray[np.float32]]]:
+    """Return a function that gives the maps of frames of one subject, by nets that have not seen the subject.
+
+    Parameters
+    ----------
+    results : Results
+        With `FaceNetRegression` among its rows.
+    store : CropStore
+    rows : sequence of str
+        Those that were not run are left out.
+    prelu : {'relu', 'prelu'}
+
+    Returns
+    -------
+    callable
+        From (k,) rows of the cohort's frames to (k, 112, 96) arrays, by row of the table.
+    """
+
+    def maps(frames: NDArray[np.intp]) -> dict[str, NDArray[np.float32]]:
+        x = to_input(store.batch(frames))
+        found = {}
+        with limited_threads(results.study.threads), torch.no_grad():
+            for name in [name for name in rows if name in results.runs]:
+                folds = held_out(results[name], FaceNetRegression.load)
+                (net,) = (fold.model.net_.eval() for fold in folds if np.isin(frames, fold.rows).all())
+                found[name] = saliency_maps(net, x, prelu).numpy()
+        return found
+
+    return maps
 
 
 def _faces(predictions: pd.DataFrame, usable: NDArray[np.bool_], per_subject: int) -> pd.DataFrame:

@@ -48,7 +48,9 @@ def test_every_published_row_has_an_estimator_or_a_reason(name: str) -> None:
     scale = SCALES[rows.target].label
     same = printed[(printed["scale"] == scale) & printed["metric"].isin(rows.metrics)]
     # The best fold is printed for want of the others, which are averaged here. Some do not say how.
-    assert set(same["averaging"].replace({"best_fold": "per_fold", "unstated": rows.average})) >= {rows.average}
+    assert set(same["averaging"].replace({"best_fold": "per_fold", "unstated": rows.average})) >= {
+        rows.average
+    }
 
 
 @pytest.mark.parametrize("name", NEEDED)

@@ -1,4 +1,4 @@
-"""Tables I to III of the seven levels, what was trained on, and maps by nets that have not seen the subject."""
+"""Tables I to III of the seven levels, what was trained on, and maps by nets that know no tested subject."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from painkit.evaluation.audit import audit
 from painkit.faces.crops import FaceCrop
 from painkit.models.nets.resnet18 import to_input
 from painkit.models.training.balancing import balance
-from painkit.papers import level_hours, level_maps, seven_levels
+from painkit.papers import level_hours, seven_levels, seven_levels_maps
 from painkit.papers.emotion_pretraining import EmotionStart, start_from_emotions
 from painkit.papers.saliency_maps import mass_in_pain_regions
 from painkit.vocabulary.classes import EMOTIONS
@@ -184,7 +184,8 @@ def test_what_was_trained_on_is_asserted(results: Results, cohort: Cohort) -> No
     # Folds that say they tested what others did: their models trained on it.
     run = results.runs[HEAD]
     names = run.predictions["fold"].unique()
-    swapped = run.predictions.assign(fold=run.predictions["fold"].map(dict(zip(names, names[::-1]))))
+    other = dict(zip(names, names[::-1], strict=True))
+    swapped = run.predictions.assign(fold=run.predictions["fold"].map(other))
     planted = replace(results, runs={HEAD: replace(run, predictions=swapped)})
     with pytest.raises(PainkitError, match=r"trained on \d+ images of frames that it tests"):
         seven_levels.refuse_copies_of_tested(planted)
@@ -203,7 +204,11 @@ def test_the_headline_is_told_from_the_tables_whichever_way(results: Results) ->
     assert "82.7 % of the archive's" in told
     zeros = scores.set_index(["row", "metric"]).loc[("all zeros", "accuracy"), "value"]
     assert f"right in {100 * zeros:.1f} % of the frames scored here" in told
-    for low, high, verdict in ((-0.1, 0.3, "stays open"), (-0.3, -0.1, "look worse"), (np.nan, np.nan, "too few")):
+    for low, high, verdict in (
+        (-0.1, 0.3, "stays open"),
+        (-0.3, -0.1, "look worse"),
+        (np.nan, np.nan, "too few"),
+    ):
         other = pd.DataFrame([line | {"low": low, "high": high}])
         assert verdict in " ".join(seven_levels.headline(scores, other))
 
@@ -230,7 +235,9 @@ def test_a_fold_of_a_subject_without_pain_and_a_level_that_training_lacks(
     frames.loc[frames["subject"] == painless, "pspi"] = 0.0
     frames.loc[frames["subject"] != strongest, "pspi"] = frames["pspi"].clip(upper=4)
     frames.loc[frames.index[frames["subject"] == strongest][5], "pspi"] = 15.0
-    changed = replace(study, cohort=replace(cohort, frames=frames, fingerprint="changed"), protocol=subject_k_fold(4))
+    changed = replace(
+        study, cohort=replace(cohort, frames=frames, fingerprint="changed"), protocol=subject_k_fold(4)
+    )
     found = changed.run(rows.only([HEAD]))
     own = found.scored.tables[HEAD]
     assert own.groupby("fold")["subject"].nunique().tolist() == [1] * 4
@@ -266,13 +273,13 @@ def test_weights_that_are_given_are_taken_as_they_are(study: Study, tmp_path: Pa
 def test_each_face_is_explained_by_the_net_that_did_not_train_on_its_subject(
     results: Results, store: CropStore, cohort: Cohort
 ) -> None:
-    found = level_maps.held_out_faces(results, store, WHOLE, per_subject=3)
+    found = seven_levels_maps.held_out_faces(results, store, WHOLE, per_subject=3)
     tested = results.runs[WHOLE].predictions.set_index("row")
     rows = found.frames["row"]
     assert (tested.loc[rows, "fold"].to_numpy() == found.frames["fold"].to_numpy()).all()
     said = "level " + tested.loc[rows, "y_pred"].astype(int).astype(str)
     assert said.tolist() == found.frames["predicted"].tolist()
-    shown = level_maps.one_of_each_level(found)
+    shown = seven_levels_maps.one_of_each_level(found)
     assert shown.frames["true"].is_unique
     assert set(shown.frames["true"]) == set(found.frames["true"])
     some = found.take([0, 4, len(rows) - 1])
@@ -282,15 +289,19 @@ def test_each_face_is_explained_by_the_net_that_did_not_train_on_its_subject(
         np.testing.assert_allclose(maps.heatmaps[i], alone.heatmaps[0], rtol=1e-3, atol=1e-5)
     # Landmarks go where the crop shows them.
     points = FaceCrop("box", side=32).transform(cohort.landmarks[rows.to_numpy()])
-    moved = np.einsum("nij,nkj->nki", points[..., :2], cohort.landmarks[rows.to_numpy()]) + points[:, None, :, 2]
+    moved = (
+        np.einsum("nij,nkj->nki", points[..., :2], cohort.landmarks[rows.to_numpy()]) + points[:, None, :, 2]
+    )
     np.testing.assert_allclose(found.landmarks, moved, atol=1e-3)
 
 
 def test_what_speaks_for_the_true_level_is_measured_where_pain_moved_the_face(
     results: Results, store: CropStore, cohort: Cohort
 ) -> None:
-    found = {row: level_maps.held_out_faces(results, store, row, per_subject=3) for row in (HEAD, WHOLE)}
-    maps = level_maps.positive_maps(found)
+    found = {
+        row: seven_levels_maps.held_out_faces(results, store, row, per_subject=3) for row in (HEAD, WHOLE)
+    }
+    maps = seven_levels_maps.positive_maps(found)
     assert (maps.frames["level"] > 0).all()
     assert all((one >= 0).all() for one in maps.maps.values())
     level = maps.frames["level"].to_numpy(np.intp)
@@ -311,6 +322,7 @@ def test_hours_ahead_count_every_image_that_is_trained_on(
     assert table.loc[WHOLE, "trained"] == pytest.approx(images, abs=1)
     assert (table["hours"] > 0).all()
     monkeypatch.setenv("PAINKIT_TEXT_PROGRESS", "1")
-    told = level_hours.hours_sentence(table.reset_index().assign(hours=[0.0] * (len(table) - 1) + [12.0]))
+    long = table.reset_index().assign(hours=[0.0] * (len(table) - 1) + [12.0])
+    told = level_hours.hours_sentence(long)
     assert "about 12.0 hours" in told
     assert capsys.readouterr().err == f"Ahead: {told}\n"
