@@ -66,7 +66,10 @@ def map_figure(
     """Draw images with true and predicted class and a map of each preset; without images, say so."""
     if found is None:
         return finish(go.Figure(), f"{title}: no images are given", simulated=False, height=160)
-    maps = {_TITLES.get(name, name): one.heatmaps for name, one in maps_by_preset(found, presets).items()}
+    maps = {
+        _TITLES.get(name, name.replace("_", " ")): one.heatmaps
+        for name, one in maps_by_preset(found, presets).items()
+    }
     captions = (found.frames["true"] + " / " + found.frames["predicted"]).tolist()
     return heatmaps(found.images, captions, maps, title, simulated=found.simulated, label=label)
 
