@@ -79,8 +79,8 @@ class HeldOutImages:
             logits=self.logits[rows],
         )
 
-    def maps(self, method: str | Preset, target: int | None = None) -> PixelMaps:
-        """Explain one class, or of every image the predicted one, each image by its own net."""
+    def maps(self, method: str | Preset, target: int | NDArray[np.integer] | None = None) -> PixelMaps:
+        """Explain one class, one of each image, or of each the predicted one, each image by its own net."""
         targets = self.logits.argmax(axis=1) if target is None else np.full(len(self.nets), target)
         parts, order = [], []
         with limited_threads(self.threads):
