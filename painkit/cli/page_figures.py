@@ -11,12 +11,14 @@ import nbformat
 from bs4 import BeautifulSoup
 from nbconvert.preprocessors import Preprocessor
 
+from painkit.progress import AHEAD
+
 __all__ = ["Figure", "PlotlyOutputs", "plain"]
 
 _PLOTLY: Final = "application/vnd.plotly.v1+json"
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 # A state of a progress bar, with or without a known end; its line ends where the terminal did. Or a step up.
-_BAR = re.compile(r"[^\r\n]*(?:\d+%\||\d+\w* \[\d+:\d\d, )[^\r\n]*|\x1b\[A")
+_BAR = re.compile(rf"[^\r\n]*(?:\d+%\||\d+\w* \[\d+:\d\d, |{AHEAD})[^\r\n]*|\x1b\[A")
 _TITLE_PX: Final = 44
 """Height of the title and subtitle that `painkit.figures.style.finish` leaves room for."""
 
@@ -87,8 +89,8 @@ class PlotlyOutputs(Preprocessor):
             elif _WIDGET in data:
                 data.clear()
                 data["text/html"] = (
-                    '<p class="widget">The interactive explorer stands here in the notebook: it needs '
-                    f"a kernel. Open <code>{escape(self.notebook)}</code> in JupyterLab.</p>"
+                    '<p class="widget">The interactive explorer stands here in JupyterLab, in '
+                    f"<code>{escape(self.notebook)}</code>.</p>"
                 )
             kept.append(output)
         if "outputs" in cell:
@@ -130,6 +132,7 @@ def _figure(told: dict[str, Any]) -> Figure:
             "frames": told.get("frames", []),
             "title": title,
             "cut": cut,
+            "legend": meta.get("legend"),
             "width": meta.get("width", 560),
         },
     )

@@ -79,12 +79,12 @@ def contribution_maps(
             col=number % columns + 1,
             unit=units[number],
             coloraxis=names[kinds[number]],
-            size=10 if columns < 3 else 7,
+            size=8 if columns < 3 else 5,
         )
     for kind, name in names.items():
         own = [number for number, one in enumerate(kinds) if one == kind]
         top = float(np.nanmax(np.abs(np.stack(list(maps.values()))[own]))) or 1.0
-        bar: dict[str, Any] = {"title": {"text": kind[0], "side": "right"}, "thickness": 14}
+        bar: dict[str, Any] = {"title": {"text": kind[0], "side": "top"}, "thickness": 14}
         if len(names) > 1:  # beside its own panel
             cell = figure.get_subplot(own[-1] // columns + 1, own[-1] % columns + 1)
             (_, right), (low, high) = cell.xaxis.domain, cell.yaxis.domain

@@ -166,6 +166,7 @@ def moving_view(
         updatemenus=[
             {
                 "type": "buttons",
+                "showactive": False,
                 "direction": "right",
                 # Beside the slider, never over a face.
                 **{"x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "pad": {"t": 48}},
@@ -269,6 +270,6 @@ def _colors(view: View, cell: Any) -> dict[str, Any]:
     known = np.abs(view.values[np.isfinite(view.values)])
     top = float(known.max(initial=0.0)) or 1.0
     low, high = cell.yaxis.domain
-    bar = {"title": {"text": view.unit, "side": "right"}, "thickness": 12, "x": cell.xaxis.domain[1]}
+    bar = {"title": {"text": view.unit, "side": "top"}, "thickness": 12, "x": cell.xaxis.domain[1]}
     bar |= {"y": (low + high) / 2, "len": high - low}
     return {"colorscale": "RdBu_r", "cmin": -top, "cmax": top, "colorbar": bar}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
+from itertools import cycle
+from textwrap import wrap
 from typing import Any, Final
 
 import cv2
@@ -19,7 +21,9 @@ __all__ = [
     "SERIES",
     "SIMULATED",
     "color_of",
+    "colors_of",
     "finish",
+    "in_lines",
     "in_words",
     "interval",
     "picture",
@@ -50,6 +54,17 @@ LEVEL_COLORS: Final = ("#e8e8e8", "#fde0c5", "#f9b282", "#f07f52", "#d6503a", "#
 def color_of(target: str) -> str:
     """Colour of a target or class, the same in every figure; that of the first series for any other."""
     return _COLORS.get(target, SERIES[0])
+
+
+def colors_of(names: Iterable[str]) -> dict[str, str]:
+    """Colours of classes that are drawn together: their own, and others that are told apart."""
+    others = cycle(SERIES)
+    return {name: _COLORS.get(name) or next(others) for name in names}
+
+
+def in_lines(name: str, width: int = 18) -> str:
+    """Break a name into lines, for a narrow panel."""
+    return "<br>".join(wrap(name, width, break_long_words=False, break_on_hyphens=False))
 
 
 def in_words(
@@ -122,7 +137,9 @@ def finish(
         The same figure.
     """
     subtitle = {"text": SIMULATED} if simulated else None
-    below = _LINE_PX * _legend_lines(figure) if legend else 0
+    names, name_px = _legend(figure) if legend else (0, 1)
+    # Room for the lines that it takes where the figure is narrowest; a page takes back what is left over.
+    below = _LINE_PX * -(-names // max(1, _NARROW_PX // name_px))
     figure.for_each_annotation(lambda note: note.update(font_size=13), {"font": {"size": 16}})  # of panels
     for part in (*figure.data, *figure.frames, figure.layout):
         told = part.to_plotly_json()
@@ -142,19 +159,19 @@ def finish(
             "subtitle": subtitle,
         },
         margin={"l": 60, "r": 20, "t": 90, "b": 50 + below},
+        meta={"legend": {"names": names, "name_px": name_px, "line_px": _LINE_PX, "px": below}},
         font={"size": 13},
         hoverlabel={"align": "left"},
         modebar={"remove": ["sendChartToCloud"]},
     )
 
 
-def _legend_lines(figure: go.Figure) -> int:
-    """Lines that the legend takes where the figure is as narrow as a page shows it."""
+def _legend(figure: go.Figure) -> tuple[int, int]:
+    """How many names there are and the width of the longest, in pixels."""
     traces = [trace for trace in figure.data if trace.showlegend is not False]
     shapes = [shape for shape in figure.layout.shapes if shape.showlegend]
     names = [len(part.name) for part in (*traces, *shapes) if part.name]
-    in_a_line = max(1, _NARROW_PX // (45 + 7 * max(names, default=1)))
-    return -(-len(names) // in_a_line)
+    return len(names), 45 + 7 * max(names, default=1)
 
 
 def _as_text(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from painkit.data.crop_store import CropStore
 from painkit.figures.faces import about_faces, peak_sequence
 from painkit.figures.moving import Trace, View, moving_view, stops_through
 from painkit.figures.pixel_maps import heatmap_colors
-from painkit.figures.style import SERIES, color_of
+from painkit.figures.style import SERIES, color_of, colors_of, in_lines
 from painkit.vocabulary.pain import LEVELS
 from painkit.vocabulary.scales import scale_of
 
@@ -116,7 +116,7 @@ def contributions_through_time(
         name, scale = target.upper(), scale_of(target).label
         at = rows[stops]
         captions = [
-            f"frame {frame}: {estimate:.2f} =<br>{mean:.2f} at the mean face {estimate - mean:+.2f}"
+            f"frame {frame}: estimate {estimate:.2f}<br>{mean:.2f} at the mean face"
             for frame, estimate, mean in zip(
                 frames[stops], found.estimates[at], found.reference[at], strict=True
             )
@@ -195,17 +195,19 @@ def level_through_time(
     usable = store.usable[rows[stops]]
     blank = np.full(store.crop_shape, 235, np.uint8)
     crops = [store.batch([row])[0] if seen else blank for row, seen in zip(rows[stops], usable, strict=True)]
+    found = maps(rows[stops][usable]) if maps is not None and usable.any() else {}
     told = []
     for stop, seen in zip(stops, usable, strict=True):
-        numbers = ", ".join(f"{values[stop]:.2f}" for values in estimates.values())
-        more = f"estimated {numbers}" if seen else "no face"
+        numbers = ", ".join(f"{values[stop]:.2f}" for name, values in estimates.items() if name not in found)
+        more = (f"estimated {numbers}" if numbers else "") if seen else "no face"
         told.append(f"frame {frames[stop]}: level {level[stop]:g}<br>{more}")
     views = [View(name="crop", captions=told, images=crops)]
-    found = maps(rows[stops][usable]) if maps is not None and usable.any() else {}
     for name, own in found.items():
         drawn = iter(heatmap_colors(one) for one in own)
         images = [next(drawn) if seen else blank for seen in usable]
-        views.append(View(name=_short(name), captions=[""] * len(stops), images=images))
+        values = estimates.get(name, np.full(len(rows), np.nan))[stops]
+        told = [f"estimated {value:.2f}" if np.isfinite(value) else "" for value in values]
+        views.append(View(name=in_lines(name), captions=told, images=images))
     lines = {"labelled": level, **estimates}
     colors = dict(zip(lines, (_LABEL, *SERIES), strict=False))
     return moving_view(
@@ -253,7 +255,7 @@ def classes_through_time(
     trace = Trace(
         scale="probability",
         lines={str(name): values.to_numpy() for name, values in probabilities.items()},
-        colors={str(name): color_of(str(name)) for name in probabilities},
+        colors=colors_of(map(str, probabilities)),
         span=(0, 1),
     )
     return moving_view(
@@ -298,13 +300,3 @@ def _faded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pale and without colour, so that what lies upon it is seen."""
     gray = np.asarray(image, float).mean(axis=2, keepdims=True)
     return np.repeat(np.rint(0.45 * gray + 0.55 * 255), 3, axis=2).astype(np.uint8)
-
-
-def _short(name: Any) -> str:
-    """Broken into lines, for a narrow panel."""
-    words, lines = str(name).split(), [""]
-    for word in words:
-        if len(lines[-1]) + len(word) > 18:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "<br>".join(filter(None, lines))

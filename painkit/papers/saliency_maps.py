@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit
+from torch import nn
 
 from painkit.attribution.pixel_record import PixelRecord
 from painkit.data.cohort import Cohort
@@ -29,6 +30,7 @@ from painkit.vocabulary.landmarks import N_LANDMARKS
 __all__ = [
     "HeldOutMaps",
     "held_out_maps",
+    "maps_of_frames",
     "mass_in_pain_regions",
     "mass_sentence",
     "pixel_record",
@@ -47,13 +49,14 @@ class HeldOutMaps:
     ----------
     frames : DataFrame
         subject, sequence, frame, row (of the cohort's frames), fold, level.
-    images : (n, 112, 96, 3) uint8 array
+    images : (n, height, width, 3) uint8 array
     landmarks : (n, 66, 2) array
         Pixels of `images`.
-    nets : dict of str to tuple of PainNet
+    nets : dict of str to tuple of Module
         By row, one for each face.
-    maps : dict of str to (n, 112, 96) array
-        Saliency of the bottleneck by row; see `painkit.models.nets.deconvnet.saliency_maps`.
+    maps : dict of str to (n, height, width) array
+        Saliency of the bottleneck by row; see `painkit.models.nets.deconvnet.saliency_maps`. Or others that
+        are not below 0, such as positive relevance.
     scores : dict of str to (n,) array
         The number before the sigmoid.
     simulated : bool
@@ -62,7 +65,7 @@ class HeldOutMaps:
     frames: pd.DataFrame
     images: NDArray[np.uint8]
     landmarks: NDArray[np.floating]
-    nets: dict[str, tuple[PainNet, ...]]
+    nets: Mapping[str, tuple[nn.Module, ...]]
     maps: dict[str, NDArray[np.float32]]
     scores: dict[str, NDArray[np.float32]]
     simulated: bool
@@ -148,6 +151,39 @@ def held_out_maps(
     return HeldOutMaps(taken, images, points[at], nets, maps, scores, results.study.cohort.simulated)
 
 
+def maps_of_frames(
+    results: Results, store: CropStore, rows: Sequence[str], *, prelu: PReLURule = "relu"
+) -> Callable[[NDArray[np.intp]], dict[str, NDArray[np.float32]]]:
+    """Return a function that gives the maps of frames of one subject, by nets that have not seen the subject.
+
+    Parameters
+    ----------
+    results : Results
+        With `FaceNetRegression` among its rows.
+    store : CropStore
+    rows : sequence of str
+        Those that were not run are left out.
+    prelu : {'relu', 'prelu'}
+
+    Returns
+    -------
+    callable
+        From (k,) rows of the cohort's frames to (k, 112, 96) arrays, by row of the table.
+    """
+
+    def maps(frames: NDArray[np.intp]) -> dict[str, NDArray[np.float32]]:
+        x = to_input(store.batch(frames))
+        found = {}
+        with limited_threads(results.study.threads), torch.no_grad():
+            for name in [name for name in rows if name in results.runs]:
+                folds = held_out(results[name], FaceNetRegression.load)
+                (net,) = (fold.model.net_.eval() for fold in folds if np.isin(frames, fold.rows).all())
+                found[name] = saliency_maps(net, x, prelu).numpy()
+        return found
+
+    return maps
+
+
 def _faces(predictions: pd.DataFrame, usable: NDArray[np.bool_], per_subject: int) -> pd.DataFrame:
     shown = predictions[(predictions["y_true"] > 0) & usable[predictions["row"].to_numpy(np.intp)]]
     shown = shown.rename(columns={"y_true": "level"}).sort_values(["level", "row"], kind="stable")
@@ -168,10 +204,11 @@ def true_regions(found: HeldOutMaps, cohort: Cohort) -> list[dict[str, NDArray[n
     keys = ["subject", "sequence", "frame"]
     wanted = found.frames[keys].astype({"frame": "int64"})
     caused = wanted.merge(pd.read_parquet(truth), on=keys, how="left")
+    size = (found.images.shape[1], found.images.shape[2])
     regions = []
     for place, points in enumerate(found.landmarks):
         moved = [au for au in AUS if caused[f"AU{au}_pain"].iloc[place] >= _MOVED]
-        regions.append({f"AU{au} {UNIT_NAMES[au]}": region_mask(au, points, ALIGNED_SIZE) for au in moved})
+        regions.append({f"AU{au} {UNIT_NAMES[au]}": region_mask(au, points, size) for au in moved})
     return regions
 
 

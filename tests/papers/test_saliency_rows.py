@@ -24,6 +24,7 @@ from painkit.papers import saliency as paper
 from painkit.papers.saliency_maps import (
     HeldOutMaps,
     held_out_maps,
+    maps_of_frames,
     mass_in_pain_regions,
     mass_sentence,
     pixel_record,
@@ -144,6 +145,12 @@ def test_maps_are_of_nets_that_have_not_seen_the_subject(
     # The score through the sigmoid is the prediction of that fold's net.
     level = 5 / (1 + np.exp(-found.scores[paper.LOCAL]))
     np.testing.assert_allclose(level, predicted["y_pred"], rtol=1e-4, atol=1e-5)
+    # Frame by frame the maps are the same.
+    own = (found.frames["subject"] == found.frames["subject"].iloc[-1]).to_numpy()
+    again = maps_of_frames(results, store, [*paper.COMPARED, "not run"])(found.frames["row"].to_numpy()[own])
+    assert list(again) == list(paper.COMPARED)
+    for name, maps in again.items():
+        np.testing.assert_allclose(maps, found.maps[name][own], rtol=1e-4, atol=1e-6)
     most = found.strongest(2)
     assert most.frames["subject"].nunique() == len(most.images) == 2
     assert most.frames["level"].max() == found.frames["level"].max()

@@ -7,7 +7,7 @@
   const config = { responsive: true, displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["toImage"] };
   // Ink on a light page, and what it is on a dark one.
   const ink = {
-    "#222": "#e4e6e9", "#333": "#d5d9dd", "#444": "#c3c8ce", "#555": "#b3b9c0", "#777": "#9aa1a9", "#888": "#9aa1a9",
+    "#332288": "#9a8cf0", "#117733": "#4db36f", "#882255": "#d0699f", "#0072B2": "#4aa3df", "#222": "#e4e6e9", "#333": "#d5d9dd", "#444": "#c3c8ce", "#555": "#b3b9c0", "#777": "#9aa1a9", "#888": "#9aa1a9",
     "#000": "#ffffff", "#000000": "#ffffff", "rgba(255,255,255,0.8)": "rgba(20,23,26,0.8)",
     "rgba(90,90,90,0.45)": "rgba(190,190,190,0.5)",
   };
@@ -23,8 +23,18 @@
     const { data, layout, frames } = dark ? inDark(figure) : structuredClone(figure);
     return { data, layout: { ...layout, template: templates[dark ? "plotly_dark" : "plotly_white"] }, frames };
   };
+  // Room below for the names of the traces: as many lines as they take in this width.
+  const fitted = (figure, width) => {
+    const { legend, layout } = figure;
+    if (!legend?.px) return figure;
+    const inLine = Math.max(1, Math.floor((width - 80) / legend.name_px));
+    const spare = Math.max(0, legend.px - legend.line_px * Math.ceil(legend.names / inLine));
+    const margin = { ...layout.margin, b: layout.margin.b - spare };
+    return { ...figure, layout: { ...layout, margin, height: layout.height - spare } };
+  };
   const draw = (plot, dark, width) => {
-    const { data, layout, frames } = themed(figures[plot.dataset.figure], dark);
+    const { data, layout, frames } = themed(fitted(figures[plot.dataset.figure], width ?? plot.clientWidth), dark);
+    if (layout.height) plot.style.height = `${layout.height}px`;
     Plotly.newPlot(plot, data, width ? { ...layout, width } : layout, config);
     if (frames.length) Plotly.addFrames(plot, frames);
   };
