@@ -30,8 +30,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def test_a_card_for_everything_the_papers_use():
     assert manifest_folder() == REPOSITORY / "data_manifests"
     assert {card.name for card in manifests()} == {
-        "unbc", "biovid-a", "biovid-d", "ferplus", "casia-webface", "vgg-face", "face-verification", "resnet18-ferplus",
-        "painregression", "simulated", "landmark-tracker",
+        "unbc", "biovid-a", "biovid-d", "ferplus", "casia-webface", "vgg-face", "face-verification",
+        "resnet18-ferplus", "painregression", "simulated", "landmark-tracker",
     }  # fmt: skip
     unbc = manifest("unbc")
     assert unbc.counts == {
