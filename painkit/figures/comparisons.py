@@ -233,6 +233,7 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
     )
     for colour, model in zip(SERIES, models, strict=False):
         own = table[(table["row"] == model) & table["leak"].isin(leaks)]
+        first = own["metric"].iloc[0]  # two models may be scored in other metrics
         for column, metric in enumerate(metrics, start=1):
             part = own[own["metric"] == metric]
             figure.add_scatter(
@@ -257,11 +258,11 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
                 marker={"color": colour, "size": 8},
                 name=f"{model}, {_joined(part['average']).replace('_', ' ')}",
                 legendgroup=model,
-                showlegend=column == 1,
+                showlegend=metric == first,
                 row=1,
                 col=column,
             )
-        once = own[own["metric"] == metrics[0]]
+        once = own[own["metric"] == first]
         near = once[["near_in_time", "near_in_space", "copy_in_training"]].astype(float).max(axis=1)
         figure.add_bar(
             x=100 * near / once["test_samples"].astype(float),
