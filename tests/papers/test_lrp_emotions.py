@@ -410,3 +410,31 @@ def test_a_damaged_truth_is_told_and_without_one_nothing_is_outlined(
     (tmp_path / "truth" / "clips.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(PainkitError, match=r"clips\.parquet: cannot be read"):
         expression_regions.pixel_record(marked, moved)
+
+
+def test_a_clip_without_a_face_is_masked_counted_and_told(smoke: Path, tmp_path: Path) -> None:
+    cohort = expressions_of("simulated", smoke, between=(0.35, 0.9), per_clip=2, progress=False)
+    gone = cohort.sequences.loc[cohort.sequences["class"] == "PA4", "sequence"].iloc[0]
+    grey = np.full((240, 320, 3), 128, np.uint8)
+
+    def one_blind(subject: str, sequence: str, frame: int) -> np.ndarray:
+        assert cohort.draw is not None
+        return grey if sequence == gone else cohort.draw(subject, sequence, frame)
+
+    blind = replace(cohort, draw=one_blind, fingerprint="one clip without a face")
+    store = lrp_emotions.clip_crops(blind, tmp_path / "crops", side=32)
+    rows = np.flatnonzero(blind.frames["sequence"] == gone)
+    assert not store.usable[rows].any()
+    counts = lrp_emotions.frames_per_class(blind, store).loc["pain intensity 4"]
+    assert counts["frames"] - counts["with a crop"] == len(rows) == 2
+    study = Study(blind, protocol_named("subject_k_fold:3", seed=0), tmp_path / "runs", n_resamples=10)
+    results = study.run(lrp_emotions.rows(store, net=NET | {"iterations": 2}))
+    told = results[lrp_emotions.NET].predictions.set_index("row")["y_pred"]
+    np.testing.assert_array_equal(told.sort_index().isna(), ~store.usable)
+    assert results.scored.not_estimated.startswith(f"2: {blind.frames['subject'][rows[0]]}/{gone}/")
+    found = expression_images.held_out_images(results, store, per_clip=1, landmarks=False)
+    assert gone not in set(found.frames["sequence"])
+    every = replace(cohort, draw=lambda *_: grey, fingerprint="no face at all")
+    empty = lrp_emotions.clip_crops(every, tmp_path / "crops", side=32)
+    with pytest.raises(PainkitError, match="no frame of a clip has a crop"):
+        expression_images.held_out_images(results, empty, landmarks=False)
