@@ -188,7 +188,7 @@ def show(
     laid = chosen.reset_index(col_level=chosen.columns.nlevels - 1) if named else chosen
     text = laid.to_html(
         index=not named and not isinstance(table.index, pd.RangeIndex),
-        float_format=lambda number: f"{number:.{decimals}f}",
+        float_format=lambda number: f"{number:z.{decimals}f}",
         na_rep="",
         justify="left",
         escape=True,

@@ -62,6 +62,7 @@ WRITTEN = {
         "randomisation.csv",
         "region_shares.csv",
         "unit_shares.csv",
+        "readings.csv",
         "agreement_with_causes.csv",
     ],
     "explore_landmarks": [],

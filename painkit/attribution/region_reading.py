@@ -91,13 +91,13 @@ class RegionReading:
             return ""
         how = {"dropout": "Monte-Carlo dropout", "noise": "input noise"}[self.uncertainty]
         if np.isnan(facts["kept"]):
-            held = f"the score varies by {facts['score_sd']:.2f} about {facts['score']:.2f}"
+            held = f"the score varies by {facts['score_sd']:.2f} about {facts['score']:z.2f}"
         else:
             highest = self.outputs[int(facts["highest"])]
             held = f"{highest} stays the highest score in {100 * facts['kept']:.0f} %"
         return (
             f"; over {self.n_samples} passes with {how} {held}, and the maps keep a rank correlation of "
-            f"{facts['map_correlation']:.2f} with this one"
+            f"{facts['map_correlation']:z.2f} with this one"
         )
 
 

@@ -94,8 +94,8 @@ def randomisation_sentence(table: pd.DataFrame) -> str:
         return f"{last['method']}: no map is left once all weights are shuffled, so nothing can be compared."
     numbers = (
         f"{last['method']}: with all {last['step']} layers shuffled the maps keep a rank correlation of "
-        f"{last['rank_correlation']:.2f} with those of the net as it was, their magnitudes one of "
-        f"{last['rank_correlation_absolute']:.2f}"
+        f"{last['rank_correlation']:z.2f} with those of the net as it was, their magnitudes one of "
+        f"{last['rank_correlation_absolute']:z.2f}"
     )
     if alike >= UNCHANGED:
         return (

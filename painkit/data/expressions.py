@@ -20,6 +20,7 @@ from painkit.errors import PainkitError, unknown
 from painkit.simulation.marker import simulation_notes
 from painkit.simulation.profiles import default_root
 from painkit.vocabulary.classes import STIMULI
+from painkit.vocabulary.scales import expression_scale
 
 __all__ = ["CLASSES", "expressions_of", "read_expressions"]
 
@@ -63,15 +64,21 @@ def read_expressions(
     Returns
     -------
     Cohort
-        A sequence a clip and a row of `frames` a frame, with its ``expression`` (a category of `classes`);
-        images are decoded from the videos when asked for. There are no landmarks.
+        A sequence a clip and a row of `frames` a frame, with its class (a category of `classes`) in a column
+        named by `painkit.vocabulary.scales.expression_scale`, ``expression`` for the paper's list; images are
+        decoded from the videos when asked for. There are no landmarks.
 
     Raises
     ------
     PainkitError
-        When a class has no clip, no frame lies `between`, and as `read_biovid` does.
+        When a class has no clip, two classes share one, no frame lies `between`, and as `read_biovid` and
+        `expression_scale` do.
     """
-    wanted = {source: name for name, sources in classes.items() for source in sources}
+    scale = expression_scale(tuple(classes))
+    sources = [source for own in classes.values() for source in own]
+    if shared := sorted({source for source in sources if sources.count(source) > 1}):
+        raise PainkitError(f"{shared[0]} is listed twice", expected="each clip in one class")
+    wanted = {source: name for name, own in classes.items() for source in own}
     parts = []
     if set(wanted) & set(STIMULI):
         parts.append(read_biovid(root, progress=progress, jobs=jobs))
@@ -103,7 +110,7 @@ def read_expressions(
     shown = listed.groupby("video")["video"].size()
     sequences["n_frames"] = sequences["video"].map(shown)
     frames = listed[["subject", "sequence", "frame"]].assign(
-        expression=pd.Categorical(listed["class"].map(wanted), categories=list(classes)),
+        **{scale.key: pd.Categorical(listed["class"].map(wanted), categories=list(classes))},
         pspi=np.nan,
         tracked=False,
         black=False,

@@ -87,7 +87,7 @@ def answer(question: Mapping[Hashable, Any]) -> str:
     metric = str(question["metric"])
     said = (
         f"{str(question['question'])[:1].upper()}{str(question['question'])[1:]}? {metric} "
-        f"{question['a']:.2f} for the first and {question['b']:.2f} for the second, difference "
+        f"{question['a']:z.2f} for the first and {question['b']:z.2f} for the second, difference "
         f"{interval_text(question, 'difference', signed=True)}: "
     )
     if not (np.isfinite(question["low"]) and np.isfinite(question["high"])):

@@ -7,7 +7,7 @@ from typing import Any
 
 from painkit.evaluation.published import deviations
 from painkit.evaluation.runs import Run
-from painkit.vocabulary.scales import SCALES
+from painkit.vocabulary.scales import known_scale
 
 __all__ = ["methods_paragraph"]
 
@@ -41,7 +41,8 @@ def methods_paragraph(
     """
     info, data = run.info, run.info["data"]
     name = info["estimator"]["class"].rsplit(".", 1)[-1]
-    targets = " and ".join(SCALES[t].label if t in SCALES else t for t in info["target"])
+    scales = {target: known_scale(target) for target in info["target"]}
+    targets = " and ".join(scale.label if scale else target for target, scale in scales.items())
     samples = f"{data['samples']} frames, " if data["unit"] == "frame" else ""
     sentences = [
         f"{name} ({info['estimator_about']}) was trained to estimate {targets} of each {data['unit']}.",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from painkit.errors import PainkitError
 from painkit.vocabulary.landmarks import MIRROR
 from painkit.vocabulary.pain import LEVELS
-from painkit.vocabulary.scales import SCALES
+from painkit.vocabulary.scales import known_scale
 
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort, SequenceSample
@@ -92,7 +92,7 @@ def _mirrored(sample: SequenceSample) -> SequenceSample:
 
 
 def _is_label(column: str) -> bool:
-    return column in SCALES or (column.startswith("AU") and column[2:].isdigit())
+    return known_scale(column) is not None or (column.startswith("AU") and column[2:].isdigit())
 
 
 def _columns(frame: pd.DataFrame) -> list[str]:
@@ -105,7 +105,8 @@ def _classes(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
     if isinstance(frame[column].dtype, pd.CategoricalDtype):
         return tuple(frame[column].cat.categories)
     numbers = pd.api.types.is_numeric_dtype(frame[column])
-    return SCALES[column].classes if column in SCALES and not numbers else ()
+    scale = None if numbers else known_scale(column)
+    return scale.classes if scale else ()
 
 
 def _numbers(frame: pd.DataFrame, target: str) -> NDArray[np.float64]:

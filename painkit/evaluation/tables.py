@@ -210,12 +210,12 @@ def side_by_side(
             lambda one: (
                 "-"
                 if pd.isna(one["value"])
-                else f"{one['value']:.{decimals}f} [{one['low']:.{decimals}f}, {one['high']:.{decimals}f}]"
+                else f"{one['value']:z.{decimals}f} [{one['low']:z.{decimals}f}, {one['high']:z.{decimals}f}]"
             ),
             axis=1,
         )
         told = part["published_on_archive"].map(
-            lambda value: "" if pd.isna(value) else f"{value:.{decimals}f}"
+            lambda value: "" if pd.isna(value) else f"{value:z.{decimals}f}"
         )
         columns[heading, "published, on the archive"] = told.where(told != "", part["published_note"])
     return pd.DataFrame(columns)

@@ -15,7 +15,7 @@ from painkit.metrics import statistics
 from painkit.metrics.bootstrap import resample_weights
 from painkit.metrics.checks import Floats, finite
 from painkit.metrics.sums import Sums, sums_of
-from painkit.vocabulary.scales import SCALES, Scale
+from painkit.vocabulary.scales import Scale, known_scale
 
 __all__ = ["AVERAGES", "Average", "Resampled", "View", "applicable_metrics", "is_nominal"]
 
@@ -65,7 +65,8 @@ def applicable_metrics(table: pd.DataFrame, scale: str | None = None) -> list[st
 
 def is_nominal(scale: str | None) -> bool:
     """Whether the key is that of a scale whose classes have no order."""
-    return scale in SCALES and not SCALES[scale].ordered
+    known = known_scale(scale)
+    return known is not None and not known.ordered
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Resampled:
     """
 
     def __init__(self, table: pd.DataFrame, scale: str | None, n_resamples: int, seed: int) -> None:
-        known = SCALES.get(scale or "")
+        known = known_scale(scale)
         self.labelled = _checked(table, known)
         self.scale_label = known.label if known else (scale or "not stated")
         self.allowed = applicable_metrics(self.labelled, scale)
@@ -216,7 +217,8 @@ def _n_classes(true: Floats, scale: str | None) -> int:
     """Classes 0..k-1 of an integer label; 0 for none."""
     if not len(true) or np.any(true != np.floor(true)) or true.min() < 0 or true.max() > 20:
         return 0
-    return 1 + (SCALES[scale].high if scale in SCALES else int(true.max()))
+    known = known_scale(scale)
+    return 1 + (known.high if known else int(true.max()))
 
 
 def _score_columns(table: pd.DataFrame) -> list[str]:

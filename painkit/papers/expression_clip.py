@@ -16,8 +16,7 @@ from painkit.evaluation.study import Results
 from painkit.figures.moving import stops_through
 from painkit.figures.through_time import classes_through_time
 from painkit.models.crops.expressions import ExpressionClassifier
-from painkit.papers.lrp_emotions import NET
-from painkit.vocabulary.classes import EXPRESSIONS
+from painkit.papers.lrp_emotions import NET, classes_of
 
 __all__ = ["clip_through_time", "middle_clip"]
 
@@ -52,6 +51,8 @@ def clip_through_time(
 ) -> go.Figure:
     """Draw the middle clip of pain, explained by the net of the fold that has not seen its subject.
 
+    Where no class is called pain, it is a clip of the first class.
+
     Parameters
     ----------
     results : Results
@@ -65,9 +66,11 @@ def clip_through_time(
     Raises
     ------
     PainkitError
-        When no clip of pain has a crop.
+        When no clip of the class has a crop.
     """
-    pain = EXPRESSIONS.index("pain")
+    classes = classes_of(results)
+    name = "pain" if "pain" in classes else classes[0]
+    pain = classes.index(name)
     subject, sequence = middle_clip(results[NET].predictions, pain, f"p_{pain}")
     for fold in held_out(results[NET], ExpressionClassifier.load):
         told = fold.predictions
@@ -85,8 +88,8 @@ def clip_through_time(
         clip["frame"].to_numpy(),
         images,
         maps.heatmaps,
-        clip[[f"p_{k}" for k in range(len(EXPRESSIONS))]].set_axis(EXPRESSIONS, axis=1),
-        explained="pain",
-        title=f"{subject}, {sequence}: relevance for pain (preset A), frame by frame",
+        clip[[f"p_{k}" for k in range(len(classes))]].set_axis(list(classes), axis=1),
+        explained=name,
+        title=f"{subject}, {sequence}: relevance for {name} (preset A), frame by frame",
         simulated=results.study.cohort.simulated,
     )

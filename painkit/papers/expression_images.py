@@ -19,7 +19,7 @@ from painkit.data.cohort import Cohort
 from painkit.data.crop_store import CropStore
 from painkit.data.unbc import read_unbc
 from painkit.errors import PainkitError
-from painkit.evaluation.held_out import held_out
+from painkit.evaluation.held_out import HeldOut, held_out
 from painkit.evaluation.run_fold import limited_threads
 from painkit.evaluation.study import Results
 from painkit.faces.alignment import apply_transform, box_transform, square_box
@@ -27,8 +27,8 @@ from painkit.faces.detector import detect_face
 from painkit.faces.tracker import track_face
 from painkit.models.crops.expressions import ExpressionClassifier
 from painkit.models.nets.vgg_face import VGGFace, to_input
-from painkit.papers.lrp_emotions import CROP, NET, every_fold
-from painkit.vocabulary.classes import EXPRESSIONS
+from painkit.papers.lrp_emotions import CROP, NET, classes_of, every_fold
+from painkit.vocabulary.landmarks import N_LANDMARKS
 
 __all__ = ["HeldOutImages", "examples", "held_out_images", "transfer_images"]
 
@@ -97,7 +97,12 @@ class HeldOutImages:
 
 
 def held_out_images(
-    results: Results, store: CropStore, *, per_clip: int = 2, landmarks: bool = True
+    results: Results,
+    store: CropStore,
+    *,
+    per_clip: int = 2,
+    rows: NDArray[np.intp] | None = None,
+    landmarks: bool = True,
 ) -> HeldOutImages:
     """Take some frames of every clip, evenly spread, with the net of the fold that tested them.
 
@@ -107,20 +112,24 @@ def held_out_images(
         Of `painkit.papers.lrp_emotions.rows`.
     store : CropStore
     per_clip : int
+    rows : array of int, optional
+        Rows of the cohort's frames to choose from; default all.
     landmarks : bool
         Look for landmarks, which takes about 0.1 s a frame.
 
     Raises
     ------
     PainkitError
-        When no clip has a crop.
+        When no clip has a crop, or a fold was trained without one of the classes.
     """
+    classes = classes_of(results)
     frames, images, nets, logits = [], [], [], []
     with limited_threads(results.study.threads):
         for fold in held_out(results[NET], ExpressionClassifier.load):
-            model = fold.model.set_params(store=store)
+            model = _of_all_classes(fold, classes).set_params(store=store)
             tested = fold.predictions.dropna(subset=["y_true"])
             tested = tested[store.usable[tested["row"].to_numpy(np.intp)]]
+            tested = tested if rows is None else tested[tested["row"].isin(rows)]
             for _, clip in tested.groupby(["subject", "sequence"], sort=False):
                 places = np.linspace(0, len(clip), per_clip + 2)[1:-1].astype(int)
                 frames.append(clip.iloc[np.unique(places)])
@@ -130,25 +139,21 @@ def held_out_images(
     if not frames:
         raise PainkitError("no frame of a clip has a crop", where=store.folder)
     table, scores = pd.concat(frames, ignore_index=True), np.concatenate(logits)
-    names = np.array(EXPRESSIONS)
+    names = np.array(classes)
     table = table[["subject", "sequence", "frame", "row", "fold"]].assign(
         true=names[table["y_true"].to_numpy(np.intp)], predicted=names[scores.argmax(axis=1)]
     )
     cohort = results.study.cohort
     points, note = np.full((len(table), 66, 2), np.nan), "landmarks were not asked for"
     if landmarks:
-        try:
-            side = store.crop_shape[0]
-            points = np.stack([_landmarks(cohort, int(row), side) for row in table["row"]])
-            note = ""
-        except PainkitError as error:  # the extra is not installed
-            note = str(error)
+        shown = table["row"].to_numpy(np.intp)
+        points, note = _landmarks(cohort, shown, store.crop_shape[0])
     return HeldOutImages(
         table,
         np.concatenate(images),
         points,
         tuple(nets),
-        EXPRESSIONS,
+        classes,
         scores,
         cohort.simulated,
         results.study.threads,
@@ -156,18 +161,42 @@ def held_out_images(
     )
 
 
-def _landmarks(cohort: Cohort, row: int, side: int) -> NDArray[np.float64]:
-    """Landmarks of a frame in pixels of its crop."""
-    image = cohort.image(row)
-    box = detect_face(image)
-    found = None if box is None else track_face(image, box)
-    if box is None or found is None:
-        return np.full((66, 2), np.nan)
-    return np.asarray(apply_transform(box_transform(square_box(box, CROP.grow), side), found))
+def _of_all_classes(fold: HeldOut, classes: Sequence[str]) -> ExpressionClassifier:
+    """The model of a fold, whose outputs are all classes in their order."""
+    model: ExpressionClassifier = fold.model
+    if lacking := sorted(set(range(len(classes))) - set(model.classes_)):
+        raise PainkitError(
+            f"fold {fold.fold} was trained without {classes[lacking[0]]}",
+            expected="folds with every class: more subjects, or fewer folds",
+        )
+    return model
+
+
+def _landmarks(cohort: Cohort, rows: NDArray[np.intp], side: int) -> tuple[NDArray[np.float64], str]:
+    """Landmarks of frames, the cohort's own or the tracker's, in pixels of their crops; why some lack."""
+    points, note = np.full((len(rows), N_LANDMARKS, 2), np.nan), ""
+    for place, row in enumerate(rows):
+        image = cohort.image(int(row))
+        box, known = detect_face(image), np.asarray(cohort.landmarks[row], np.float64)
+        if box is None:
+            continue
+        if not np.isfinite(known).all():
+            try:
+                tracked = track_face(image, box)
+            except PainkitError as error:  # the extra is not installed
+                note = str(error)
+                continue
+            if tracked is None:
+                continue
+            known = tracked
+        points[place] = apply_transform(box_transform(square_box(box, CROP.grow), side), known)
+    return points, note
 
 
 def transfer_images(results: Results, root: str | Path | None, *, count: int = 4) -> HeldOutImages | None:
     """Take images of pain of another data set, with the net of the fold of the highest accuracy (Fig. 4).
+
+    Landmarks are the archive's own where it has them.
 
     Parameters
     ----------
@@ -181,7 +210,7 @@ def transfer_images(results: Results, root: str | Path | None, *, count: int = 4
     Raises
     ------
     PainkitError
-        When no frame of the folder has both.
+        When no frame of the folder has both, or as `held_out_images` does.
     """
     clips = results.study.cohort
     if root is None and clips.simulated and (clips.root.parent / "Frame_Labels").is_dir():
@@ -192,7 +221,7 @@ def transfer_images(results: Results, root: str | Path | None, *, count: int = 4
     folds = every_fold(results).iloc[:-2]
     best = folds["fold"].iloc[int(folds["accuracy"].argmax())]
     fold = next(one for one in held_out(results[NET], ExpressionClassifier.load) if one.fold == best)
-    net = fold.model.net_.eval()
+    net = _of_all_classes(fold, classes_of(results)).net_.eval()
     crop = replace(CROP, side=net.input_size)
     order = archive.frames.reset_index(drop=True).sort_values("pspi", ascending=False, kind="stable")
     rows, images = [], []
@@ -208,22 +237,23 @@ def transfer_images(results: Results, root: str | Path | None, *, count: int = 4
     if not rows:
         raise PainkitError("no frame of pain has an image with a face", where=root)
     pixels = np.stack(images)
+    points, note = _landmarks(archive, np.array(rows), crop.side)
     with limited_threads(results.study.threads), torch.no_grad():
         scores = net(to_input(pixels)).numpy()
     frames = order.loc[rows, ["subject", "sequence", "frame"]].reset_index(drop=True)
     frames = frames.assign(
-        row=rows, fold=best, true="pain", predicted=np.array(EXPRESSIONS)[scores.argmax(axis=1)]
+        row=rows, fold=best, true="pain", predicted=np.array(classes_of(results))[scores.argmax(axis=1)]
     )
     return HeldOutImages(
         frames,
         pixels,
-        np.full((len(rows), 66, 2), np.nan),
+        points,
         (net,) * len(rows),
-        EXPRESSIONS,
+        classes_of(results),
         scores,
         archive.simulated or clips.simulated,
         results.study.threads,
-        "landmarks were not asked for",
+        note,
     )
 
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from painkit.attribution.explained_net import DROPOUT
 from painkit.attribution.pixel_record import PixelRecord
-from painkit.attribution.region_reading import region_shares
+from painkit.attribution.region_reading import Uncertainty, read_regions, region_shares
 from painkit.data.cohort import Cohort
-from painkit.errors import PainkitError
+from painkit.evaluation.run_fold import limited_threads
 from painkit.faces.regions import unit_masks
 from painkit.metrics.bootstrap import percentile_interval, resample_weights
 from painkit.models.nets.vgg_face import to_input
+from painkit.papers.expression_causes import MOVED, clip_causes
 from painkit.papers.expression_images import HeldOutImages
 from painkit.papers.lrp_emotions import NET
-from painkit.simulation.marker import simulation_of
 from painkit.vocabulary.action_units import AUS, UNIT_NAMES
 
-__all__ = ["agreement_with_causes", "class_shares", "differences_sentence", "pixel_record"]
+__all__ = ["class_shares", "differences_sentence", "pixel_record", "readings", "stability_sentences"]
 
-_MOVED: Final = 0.5
-"""Intensity by which one cause leads the other for a unit to be called its own."""
+_DISTURBED: Final[dict[Uncertainty, str]] = {"dropout": "Monte-Carlo dropout", "noise": "input noise"}
 
 
 def class_shares(
@@ -83,69 +84,86 @@ def differences_sentence(shares: pd.DataFrame, found: HeldOutImages) -> str:
     return f"Shares of positive relevance differ for {'; '.join(said) or 'no part'}. {others}; {doubt}."
 
 
-def agreement_with_causes(
-    found: HeldOutImages,
-    cohort: Cohort,
+def readings(
+    parts: Sequence[HeldOutImages | None],
     method: str = "LRPPresetAFlat",
     *,
-    n_resamples: int = 10_000,
+    n_samples: int = 20,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Does relevance for pain lie about the units that pain moved, or about those that decoys moved?
+    """Read the map of each image's predicted class in words, with how stable it is.
 
-    Of images of true pain the class pain is explained. The density of a unit's places is the share of
-    positive relevance there over their share of the picture: 1 is what relevance spread evenly would give.
+    Parameters
+    ----------
+    parts : sequence of HeldOutImages or None
+        Each read by its own net.
+    method, n_samples, seed
+        See `painkit.attribution.region_reading.read_regions`.
 
     Returns
     -------
     DataFrame
-        units (moved more by pain, moved more by decoys, difference), density, low, high (means of subjects,
-        which the intervals resample), subjects, images. Empty for data that were not simulated, or without
-        landmarks.
-
-    Raises
-    ------
-    PainkitError
-        When the truth beside simulated clips is damaged.
+        image, true, predicted, disturbed by (Monte-Carlo dropout, where the net has any, and input noise),
+        reading (a sentence); kept (share of the passes in which the class stays the highest), map_correlation
+        (mean rank correlation with the map as it is), part (of the face, with the largest share of positive
+        relevance), share, low, high (middle 95 % of the passes; NaN without landmarks).
     """
-    columns = ["units", "density", "low", "high", "subjects", "images"]
-    causes = _causes(cohort)
-    pain = np.flatnonzero((found.frames["true"] == "pain") & np.isfinite(found.landmarks).all(axis=(1, 2)))
-    if causes is None or not pain.size:
-        return pd.DataFrame(columns=columns)
-    shown = found.take(pain)
-    shares = region_shares(shown.maps(method, found.classes.index("pain")).heatmaps, shown.landmarks)
-    own = shares[shares["kind"] == "unit"].assign(density=shares["positive"] / shares["area"])
-    videos = cohort.sequences.set_index("sequence")["video"]
-    parts = []
-    for image, row in enumerate(shown.frames.to_dict("records")):
-        moved = causes.loc[(videos[row["sequence"]], int(row["frame"]))]
-        expression, decoys = (
-            moved[[f"AU{au}_{cause}" for au in AUS]].to_numpy(np.float64) for cause in ("expression", "decoy")
+    rows: list[tuple[object, ...]] = []
+    for found in filter(None, parts):
+        for net in dict.fromkeys(found.nets):
+            own = [i for i, one in enumerate(found.nets) if one is net]
+            drops = any(isinstance(module, DROPOUT) and module.p > 0 for module in net.modules())
+            ways: tuple[Uncertainty, ...] = ("dropout", "noise") if drops else ("noise",)
+            for uncertainty in ways:
+                with limited_threads(found.threads):
+                    read = read_regions(
+                        net,
+                        to_input(found.images[own]),
+                        found.landmarks[own],
+                        method,
+                        outputs=found.classes,
+                        uncertainty=uncertainty,
+                        n_samples=n_samples,
+                        seed=seed,
+                    )
+                shares = read.shares[read.shares["kind"] == "part"].dropna(subset=["positive"])
+                for place, row in enumerate(own):
+                    frame, stable = found.frames.iloc[row], read.stability.iloc[place]
+                    top = shares[shares["image"] == place].nlargest(1, "positive")
+                    rows.append((
+                        len(rows),
+                        f"{frame['subject']}, {frame['sequence']}, frame {frame['frame']}",
+                        frame["true"],
+                        found.classes[int(stable["target"])],
+                        _DISTURBED[uncertainty],
+                        read.sentence(place),
+                        stable["kept"],
+                        stable["map_correlation"],
+                        *(
+                            top[["name", "positive", "positive_low", "positive_high"]].iloc[0]
+                            if len(top)
+                            else ("", np.nan, np.nan, np.nan)
+                        ),
+                    ))  # fmt: skip
+    columns = ["order", "image", "true", "predicted", "disturbed by", "reading"]
+    columns += ["kept", "map_correlation", "part", "share", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
+    first = table.groupby("image")["order"].transform("min")
+    return table.iloc[np.lexsort([table["order"], first])].drop(columns="order").reset_index(drop=True)
+
+
+def stability_sentences(read: pd.DataFrame) -> str:
+    """Say of each class and way of disturbing how stable class, map and shares of `readings` are."""
+    told = []
+    for (how, name), part in read.groupby(["disturbed by", "predicted"], sort=False):
+        width = (part["high"] - part["low"]).mean()
+        shares = "" if np.isnan(width) else f", and the largest share spans {100 * width:.0f} points"
+        kept, alike = part[["kept", "map_correlation"]].mean()
+        told.append(
+            f"{how}, called {name} ({len(part)} images): the class is kept in {100 * kept:.0f} %, maps keep "
+            f"a rank correlation of {alike:z.2f}{shares}"
         )
-        for name, leads in (
-            ("moved more by pain", expression - decoys),
-            ("moved more by decoys", decoys - expression),
-        ):
-            leading = [f"AU{au}" for au, lead in zip(AUS, leads, strict=True) if lead > _MOVED]
-            found_there = own[own["image"].eq(image) & own["name"].isin(leading)]["density"].dropna()
-            if len(found_there):
-                parts.append((row["subject"], name, float(found_there.mean())))
-    if not parts:
-        return pd.DataFrame(columns=columns)
-    table = pd.DataFrame(parts, columns=["subject", "units", "density"])
-    by = table.pivot_table(index="subject", columns="units", values="density")
-    names = [name for name in ("moved more by pain", "moved more by decoys") if name in by]
-    compared = {name: by[name] for name in names}
-    if len(names) == 2:
-        compared["difference"] = by[names[0]] - by[names[1]]
-    weights = resample_weights(len(by), n_resamples, seed)
-    counts = table["units"].value_counts()
-    rows = []
-    for name, values in compared.items():
-        mean, low, high, n_subjects = _over_subjects(values, weights)
-        rows.append((name, mean, low, high, n_subjects, int(counts.get(name, counts.min()))))
-    return pd.DataFrame(rows, columns=columns)
+    return f"{'. '.join(told)}. (Means; a share spans the middle 95 % of the passes.)" if told else ""
 
 
 def pixel_record(found: HeldOutImages, cohort: Cohort) -> PixelRecord:
@@ -157,13 +175,13 @@ def pixel_record(found: HeldOutImages, cohort: Cohort) -> PixelRecord:
         When the truth beside simulated clips is damaged.
     """
     videos = cohort.sequences.set_index("sequence")["video"]
-    causes, size = _causes(cohort), (found.images.shape[1], found.images.shape[2])
+    causes, size = clip_causes(cohort), (found.images.shape[1], found.images.shape[2])
     regions: list[dict[str, NDArray[np.bool_]]] = []
     for row, points in zip(found.frames.to_dict("records"), found.landmarks, strict=True):
         own: dict[str, NDArray[np.bool_]] = {}
         if causes is not None and np.isfinite(points).all():
             moved = causes.loc[(videos[row["sequence"]], int(row["frame"]))]
-            shown = {au for au in AUS if moved[f"AU{au}_expression"] > _MOVED}
+            shown = {au for au in AUS if moved[f"AU{au}_expression"] > MOVED}
             masks = unit_masks(points, size)
             own = {f"AU{au} {UNIT_NAMES[au]}": mask for au, mask in masks.items() if au in shown}
         regions.append(own)
@@ -179,19 +197,6 @@ def pixel_record(found: HeldOutImages, cohort: Cohort) -> PixelRecord:
         simulated=found.simulated,
         true_regions=regions,
     )
-
-
-def _causes(cohort: Cohort) -> pd.DataFrame | None:
-    """What moved each frame of simulated clips, by video and frame; None where nobody knows."""
-    path = cohort.root.parent / "truth" / "clips.parquet"
-    if simulation_of(cohort.root) is None or not path.is_file():
-        return None
-    try:
-        return pd.read_parquet(path).set_index(["video", "frame"])
-    except (OSError, ValueError, KeyError) as error:
-        raise PainkitError(
-            f"cannot be read: {error}", where=path, expected="what a simulation wrote"
-        ) from error
 
 
 def _over_subjects(values: pd.Series, weights: NDArray[np.float64]) -> tuple[float, float, float, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ import pandas as pd
 from painkit.data.cohort import Cohort
 from painkit.data.crop_building import build_crop_store
 from painkit.data.crop_store import CropStore
-from painkit.evaluation.conclusions import answers, cause_sentence
+from painkit.evaluation.conclusions import answers
 from painkit.evaluation.published import published
 from painkit.evaluation.study import Results, Row, Rows
 from painkit.faces.crops import FaceCrop
@@ -21,12 +21,14 @@ from painkit.metrics import evaluate
 from painkit.models.crops.expressions import ExpressionClassifier
 from painkit.papers.paper import Paper
 from painkit.vocabulary.classes import EXPRESSIONS
+from painkit.vocabulary.scales import expression_scale, known_scale, scale_of
 
 __all__ = [
     "CROP",
     "NET",
     "PAPER",
     "class_scores",
+    "classes_of",
     "clip_crops",
     "confusion",
     "every_fold",
@@ -44,35 +46,48 @@ CROP: Final = FaceCrop("box", grow=0.1, detect=True)
 
 _SOURCES: Final = {"PA3": "pain intensity 3", "PA4": "pain intensity 4"}
 _PER_CLASS: Final = ("precision", "recall", "F1")
-_METRICS: Final = (
-    "accuracy",
-    *_PER_CLASS,
-    *(f"{m}[{k}]" for k in range(len(EXPRESSIONS)) for m in _PER_CLASS),
-)
 
 
-def rows(store: CropStore | str, *, net: Mapping[str, Any] | None = None, random_state: int = 0) -> Rows:
+def rows(
+    store: CropStore | str,
+    *,
+    classes: Sequence[str] = EXPRESSIONS,
+    net: Mapping[str, Any] | None = None,
+    random_state: int = 0,
+) -> Rows:
     """Return the row of Table 2: the expression that each frame shows, by folds of subjects.
 
     Parameters
     ----------
     store : CropStore
         Square crops of the cohort, see `clip_crops`.
+    classes : sequence of str
+        That the cohort's frames have, in order: the keys that `read_expressions` was given.
     net : mapping, optional
         Parameters of `ExpressionClassifier` that differ from the defaults, such as ``{"width": 0.125}``.
     random_state : int
     """
+    target = expression_scale(classes).key
     estimator = ExpressionClassifier(store=store, random_state=random_state, **(net or {}))
     return Rows(
-        {NET: Row(estimator, "expression")},
-        target="expression",
-        metrics=_METRICS,
+        {NET: Row(estimator, target)},
+        target=target,
+        metrics=_metrics(classes),
         average="per_fold",
         questions={"VGG-Face, or the majority class": (NET, "majority class")},
         asked=("accuracy", "recall"),
         explained=(NET,),
         paper="lrp_emotions",
     )
+
+
+def _metrics(classes: Sequence[str]) -> tuple[str, ...]:
+    return ("accuracy", *_PER_CLASS, *(f"{m}[{k}]" for k in range(len(classes)) for m in _PER_CLASS))
+
+
+def classes_of(results: Results) -> tuple[str, ...]:
+    """Names of the classes that were told apart, in the order of the net's outputs."""
+    return scale_of(results.rows.target).classes
 
 
 PAPER = Paper(
@@ -116,13 +131,19 @@ def frames_per_class(cohort: Cohort, store: CropStore) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index name (as in Table 1); columns subjects, frames, with a crop, published subjects, published
-        frames (NaN for what the paper has not).
+        Index name (as in Table 1); columns class, subjects, frames, with a crop, published subjects,
+        published frames (NaN for what the paper has not).
     """
     named = cohort.sequences.set_index("sequence")["class"].replace(_SOURCES)
-    frames = cohort.frames.assign(name=cohort.frames["sequence"].map(named), crop=store.usable)
+    (own,) = (name for name in cohort.frames if (scale := known_scale(str(name))) and scale.classes)
+    frames = cohort.frames.assign(
+        name=cohort.frames["sequence"].map(named), crop=store.usable, **{"class": cohort.frames[own]}
+    )
     ours = frames.groupby("name", sort=False).agg(
-        subjects=("subject", "nunique"), frames=("frame", "size"), crop=("crop", "sum")
+        **{"class": ("class", "first")},
+        subjects=("subject", "nunique"),
+        frames=("frame", "size"),
+        crop=("crop", "sum"),
     )
     theirs = published("lrp_emotions").query("table == 'Table 1'")
     theirs = theirs.pivot(index="row", columns="metric", values="value")
@@ -169,19 +190,22 @@ def class_scores(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         class (and "average", the mean over the classes), metric, value, low, high (subject bootstrap of the
-        mean over folds), best fold (of the highest accuracy), published (of the paper's best fold), n.
+        mean over folds), best fold (of the highest accuracy), published (of the paper's best fold; NaN for
+        another list of classes than the paper's), n.
     """
+    classes = classes_of(results)
     scores = results.scores()
     ours = scores[scores["row"] == NET].set_index("metric").to_dict("index")
     table = results.scored.tables[NET]
     folds = every_fold(results).iloc[:-2]
     best = str(folds["fold"].iloc[int(folds["accuracy"].argmax())])
-    of_best = evaluate(table[table["fold"].astype(str) == best], _METRICS, "pooled", n_resamples=0)
+    in_fold = table[table["fold"].astype(str) == best]
+    of_best = evaluate(in_fold, _metrics(classes), "pooled", n_resamples=0)
     in_best = of_best.set_index("metric")["value"].to_dict()
     theirs = published("lrp_emotions").query("table == 'Table 2'")
-    printed = theirs.set_index(["row", "metric"])["value"].to_dict()
+    printed = theirs.set_index(["row", "metric"])["value"].to_dict() if classes == EXPRESSIONS else {}
     found = []
-    for name, of in [*((name, f"[{k}]") for k, name in enumerate(EXPRESSIONS)), ("average", "")]:
+    for name, of in [*((name, f"[{k}]") for k, name in enumerate(classes)), ("average", "")]:
         for metric in _PER_CLASS:
             found.append(
                 {
@@ -189,7 +213,7 @@ def class_scores(results: Results) -> pd.DataFrame:
                     "metric": metric,
                     **ours[f"{metric}{of}"],
                     "best fold": in_best[f"{metric}{of}"],
-                    "published": printed[name if of else "average/total", metric],
+                    "published": printed.get((name if of else "average/total", metric), np.nan),
                 }
             )
     columns = ["class", "metric", "value", "low", "high", "best fold", "published", "n"]
@@ -200,8 +224,9 @@ def confusion(results: Results) -> pd.DataFrame:
     """Frames of each true class (rows) by the class that VGG-Face calls them (columns), over all folds."""
     table = results.scored.tables[NET]
     true, said = (table[name].astype(int) for name in ("y_true", "y_pred"))
-    counts = pd.crosstab(true, said).reindex(range(3), columns=range(3), fill_value=0)
-    return counts.set_axis(list(EXPRESSIONS)).set_axis(list(EXPRESSIONS), axis=1).rename_axis("true class")
+    names = list(classes_of(results))
+    counts = pd.crosstab(true, said).reindex(range(len(names)), columns=range(len(names)), fill_value=0)
+    return counts.set_axis(names).set_axis(names, axis=1).rename_axis("true class")
 
 
 def fold_sentence(results: Results) -> str:
@@ -210,20 +235,22 @@ def fold_sentence(results: Results) -> str:
     mean = scores[scores["row"] == NET].iloc[0]
     folds = every_fold(results)
     only = folds.iloc[:-2]["accuracy"]
-    chance = 1 / len(EXPRESSIONS)
+    classes = classes_of(results)
+    chance = 1 / len(classes)
     if mean["low"] > chance:
         verdict = "above chance"
     else:
         verdict = "below chance" if mean["high"] < chance else "not told from chance"
     return (
-        f"Mean recall of the three classes is {mean['value']:.2f} (95 % interval over subjects "
-        f"{mean['low']:.2f} to {mean['high']:.2f}); chance is {chance:.2f}, so this is {verdict}. "
+        f"Mean recall of {', '.join(classes[:-1])} and {classes[-1]} is {mean['value']:.2f} (95 % interval "
+        f"over subjects {mean['low']:.2f} to {mean['high']:.2f}); chance is {chance:.2f}, so this is "
+        f"{verdict}. "
         f"Accuracy is {only.max():.2f} in the best fold, {only.mean():.2f} on average and {only.min():.2f} "
         "in the worst: the best fold, which the paper prints, is no estimate of how well the net works."
     )
 
 
-def what_came_out(results: Results, questions: pd.DataFrame, reading: str, causes: pd.DataFrame) -> list[str]:
+def what_came_out(results: Results, questions: pd.DataFrame, reading: str, causes: str) -> list[str]:
     """Say in sentences what came out.
 
     Parameters
@@ -233,14 +260,8 @@ def what_came_out(results: Results, questions: pd.DataFrame, reading: str, cause
         ``results.questions()``.
     reading : str
         Where the classes differ, see `painkit.papers.expression_regions.differences_sentence`.
-    causes : DataFrame
-        See `painkit.papers.expression_regions.agreement_with_causes`.
+    causes : str
+        Whether relevance lies where pain moved the face, see
+        `painkit.papers.expression_regions.causes_sentence`.
     """
-    differences = causes[causes["units"] == "difference"].to_dict("records")
-    what = "density of relevance for pain about the action units that moved"
-    return [
-        fold_sentence(results),
-        *answers(questions, "accuracy"),
-        reading,
-        *(cause_sentence(row, "density", what) for row in differences),
-    ]
+    return [fold_sentence(results), *answers(questions, "accuracy"), reading, causes]

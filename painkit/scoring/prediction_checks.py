@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painkit.errors import PainkitError
-from painkit.vocabulary.scales import SCALES, scale_of
+from painkit.vocabulary.scales import SCALES, known_scale, scale_of
 
 __all__ = ["REQUIRED", "check_predictions"]
 
@@ -123,7 +123,8 @@ def _check_targets(out: pd.DataFrame, source: _Source, scale: str | None) -> Non
     else:
         given = out["target"]
         out["target"] = _text(given).str.lower()
-        unknown = np.flatnonzero(~out["target"].isin(list(SCALES)))
+        strange = [target for target in out["target"].unique() if known_scale(str(target)) is None]
+        unknown = np.flatnonzero(out["target"].isin(strange))
         if unknown.size:
             raise source.refuse(unknown[0], f"target is {str(given.iloc[unknown[0]])!r}", ", ".join(SCALES))
 

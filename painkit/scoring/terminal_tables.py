@@ -130,4 +130,4 @@ def _name(metric: str) -> str:
 
 
 def _number(value: float) -> str:
-    return "-" if pd.isna(value) else f"{value:.3f}"
+    return "-" if pd.isna(value) else f"{value:z.3f}"

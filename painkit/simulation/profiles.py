@@ -11,7 +11,7 @@ from painkit.files import cache_folder
 
 __all__ = ["IMAGES", "PROFILES", "THIN", "VERSION", "Settings", "Size", "default_root"]
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Of the simulation; counts up when the same settings give other files."""
 IMAGES: Final = ("none", "thin", "all")
 THIN: Final = (50, 12, 10, 8, 6, 6)
@@ -46,8 +46,8 @@ class Size:
 
 PROFILES: Final = {
     "smoke": Size(clip_subjects=3, clips=1, clip_step=10, faces=48, identities=6, pictures=3),
-    "demo": Size(clip_subjects=10, clips=1, clip_step=3, faces=800, identities=60, pictures=6),
-    "full": Size(clip_subjects=10, clips=4, clip_step=1, faces=4000, identities=240, pictures=10),
+    "demo": Size(clip_subjects=20, clips=1, clip_step=3, faces=800, identities=60, pictures=6),
+    "full": Size(clip_subjects=20, clips=2, clip_step=1, faces=4000, identities=240, pictures=10),
 }
 
 

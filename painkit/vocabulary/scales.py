@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from painkit.errors import unknown
+from painkit.errors import PainkitError, unknown
 from painkit.vocabulary.classes import EMOTIONS, EXPRESSIONS, STIMULI
 
-__all__ = ["SCALES", "SEQUENCE_LABELS", "Scale", "scale_of"]
+__all__ = ["SCALES", "SEQUENCE_LABELS", "Scale", "expression_scale", "known_scale", "scale_of"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,40 @@ SCALES = {
 SEQUENCE_LABELS = ("vas", "opi", "aff", "sen")
 
 
+_LISTED: Final = re.compile(r"expression\((.*)\)", re.DOTALL)
+
+
+def expression_scale(classes: Sequence[str]) -> Scale:
+    """Scale of a list of expressions: "expression" for those of Weitz et al., else one of its own.
+
+    The key of another list names its classes, ``"expression(pain|no pain)"``, so that a table of predictions
+    tells alone what its numbers mean, and no number of one list is compared with one of another.
+
+    Raises
+    ------
+    PainkitError
+        For fewer than two classes, a class named twice, or a name that is empty or holds ``|``.
+    """
+    names = tuple(classes)
+    if names == EXPRESSIONS:
+        return SCALES["expression"]
+    if len(set(names)) < max(len(names), 2) or any(not name.strip() or "|" in name for name in names):
+        raise PainkitError(f"classes {', '.join(names)}", expected="two names or more, each once, without |")
+    key = f"expression({'|'.join(names)})"
+    return Scale(key, f"expression: {', '.join(names)}", 0, len(names) - 1, names, ordered=False)
+
+
+def known_scale(key: str | None) -> Scale | None:
+    """Look a scale up by its key; None where there is no such scale."""
+    listed = _LISTED.fullmatch(key or "")
+    if listed is None:
+        return SCALES.get(key or "")
+    try:
+        return expression_scale(listed[1].split("|"))
+    except PainkitError:
+        return None
+
+
 def scale_of(key: str) -> Scale:
     """Look a scale up by its key.
 
@@ -66,7 +103,7 @@ def scale_of(key: str) -> Scale:
     PainkitError
         When there is no such scale.
     """
-    try:
-        return SCALES[key]
-    except KeyError:
-        raise unknown("scale", key, SCALES) from None
+    found = known_scale(key)
+    if found is None:
+        raise unknown("scale", key, SCALES)
+    return found

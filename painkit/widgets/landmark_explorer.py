@@ -211,7 +211,7 @@ class LandmarkExplorer(FrameBrowser):
         estimates = []
         for target in self.result.targets:
             for _, told in self._told(target).iterrows():
-                estimates.append(f"{target.upper()} {told['y_pred']:.2f} (sd {told['y_std']:.2f})")
+                estimates.append(f"{target.upper()} {told['y_pred']:z.2f} (sd {told['y_std']:.2f})")
         return [
             ("reported", ", ".join(f"{name.upper()} {_number(sequence[name])}" for name in ("vas", "opi"))),
             ("Gaussian process", ", ".join(estimates) or "no estimate"),
@@ -230,7 +230,8 @@ class LandmarkExplorer(FrameBrowser):
             coded.append(shown or ("none coded" if np.isfinite(values).any() else _UNKNOWN))
         total = self._scores[self.target][rows].sum(axis=1)
         told = [
-            f"{name} {shown:.2f} = {mean:.2f} at the mean face {'−' if moved < 0 else '+'} {abs(moved):.2f}"
+            f"{name} {shown:z.2f} = {mean:z.2f} at the mean face "
+            f"{'−' if moved <= -0.005 else '+'} {abs(moved):.2f}"
             for shown, mean, moved in zip(found.estimates[rows], found.reference[rows], total, strict=True)
         ]
         return [

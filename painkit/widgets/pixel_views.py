@@ -121,7 +121,7 @@ def _facts(record: PixelRecord, key: MapKey, found: KeptMap) -> list[tuple[str, 
         return facts
     score, off = record.logits[key.model][key.row, key.target], 100 * found.error
     up, down = _sums(found.heatmap)
-    words = f"{score:.2f}; the map sums to {up:.2f} - {down:.2f} = {up - down:.2f}"
+    words = f"{score:z.2f}; the map sums to {up:.2f} - {down:.2f} = {up - down:z.2f}"
     words += f", {off:+.1f} % off" if abs(off) >= 0.05 else ""
     facts.append((f"score of {_class(record, key.target)}", words.replace("-", "−")))
     true = _true_regions(record, key.row)

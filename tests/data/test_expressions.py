@@ -76,14 +76,16 @@ def test_a_part_of_each_clip_and_so_many_frames_of_it(root: Path) -> None:
 def test_any_list_of_classes(root: Path) -> None:
     classes = {"rest": ["BL1"], "anger": ["anger"], "heat": ["PA3", "PA4"]}
     cohort = read_expressions(root, classes=classes, progress=False)
-    assert cohort.frames["expression"].value_counts(sort=False).to_dict() == {
-        "rest": N,
-        "anger": N,
-        "heat": 3 * N,
-    }
-    assert set(read_expressions(root, classes={"heat": ["PA4"]}, progress=False).frames["expression"]) == {
-        "heat"
-    }
+    key = "expression(rest|anger|heat)"
+    assert cohort.frames[key].value_counts(sort=False).to_dict() == {"rest": N, "anger": N, "heat": 3 * N}
+    found = samples(cohort, key)
+    numbers = cohort.frames[key].map({"rest": 0, "anger": 1, "heat": 2}).to_numpy(float)
+    np.testing.assert_array_equal(found.labels(np.arange(len(numbers))), numbers)
+    assert key not in found.test(np.arange(3))  # a model that is asked sees no class
+    with pytest.raises(PainkitError, match=r"classes heat.*expected two names or more"):
+        read_expressions(root, classes={"heat": ["PA4"]}, progress=False)
+    with pytest.raises(PainkitError, match="PA4 is listed twice"):
+        read_expressions(root, classes={"heat": ["PA4"], "pain": ["PA3", "PA4"]}, progress=False)
 
 
 def test_the_classes_are_numbers_of_a_target_in_their_order(root: Path) -> None:

@@ -16,19 +16,28 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from threadpoolctl import threadpool_limits
 
 from painkit.attribution.lrp import lrp
-from painkit.attribution.region_reading import region_shares
+from painkit.attribution.region_reading import read_regions, region_shares
 from painkit.data.crop_store import CropStore
 from painkit.data.expressions import expressions_of
 from painkit.data.unbc import read_unbc
 from painkit.errors import PainkitError
 from painkit.evaluation.protocols import protocol_named
 from painkit.evaluation.study import Results, Study
+from painkit.faces.alignment import square_box
+from painkit.faces.detector import detect_face
+from painkit.faces.regions import unit_masks
 from painkit.figures.pixel_maps import heatmap_colors
 from painkit.models.nets.vgg_face import to_input
-from painkit.papers import expression_images, expression_maps, expression_regions, lrp_emotions
+from painkit.papers import (
+    expression_causes,
+    expression_images,
+    expression_maps,
+    expression_regions,
+    lrp_emotions,
+)
 from painkit.papers.expression_clip import clip_through_time, middle_clip
 from painkit.papers.expression_images import HeldOutImages
-from painkit.simulation.action_units import AUS
+from painkit.vocabulary.action_units import UNIT_LANDMARKS
 from painkit.vocabulary.classes import EXPRESSIONS
 
 NET = {
@@ -169,7 +178,7 @@ def test_without_landmarks_there_are_no_shares_and_the_reason_is_told(ran: tuple
     shares = expression_regions.class_shares(bare, n_resamples=20)
     assert shares.empty
     assert "not asked for" in expression_regions.differences_sentence(shares, bare)
-    assert expression_regions.agreement_with_causes(bare, ran[0].study.cohort).empty
+    assert expression_causes.agreement_with_causes(bare, ran[0].study.cohort).empty
 
 
 def test_the_clip_that_moves_is_the_middle_one_by_the_net_that_has_not_seen_it(
@@ -210,6 +219,13 @@ def test_images_of_another_set_are_its_subjects_worst_frames(
     shown = moved.frames.merge(archive.frames, on=["subject", "sequence", "frame"])
     assert len(shown) == moved.frames["subject"].nunique() == 2
     assert (shown["pspi"] == worst[shown["subject"]].to_numpy()).all()
+    # The archive's landmarks, where the detector's box puts them on the crop that the net sees.
+    row = archive.frames.merge(moved.frames.iloc[:1], on=["subject", "sequence", "frame"], how="left")
+    (place,) = np.flatnonzero(row["true"].notna())
+    left, top, right, _ = square_box(detect_face(archive.image(int(place))), 0.1)
+    expected = (archive.landmarks[place] - [left, top]) * 32 / (right - left) - 0.5
+    np.testing.assert_allclose(moved.landmarks[0], expected, atol=1e-4)
+    assert np.isfinite(moved.landmarks).all()
     folds = lrp_emotions.every_fold(results).iloc[:-2].set_index("fold")["accuracy"]
     assert set(moved.frames["fold"]) == {folds.idxmax()}
     # A folder that is given wins; clips of people have none beside them.
@@ -221,30 +237,141 @@ def test_images_of_another_set_are_its_subjects_worst_frames(
 def test_density_about_the_units_of_pain_and_of_decoys(
     ran: tuple[Results, CropStore], found: HeldOutImages, smoke: Path
 ) -> None:
-    """One image at a time, unit by unit."""
+    """One image at a time, pixel set by pixel set."""
     cohort = ran[0].study.cohort
     clips = pd.read_parquet(smoke / "truth" / "clips.parquet")
     face = np.stack([np.linspace(4, 28, 66), 16 + 10 * np.sin(np.arange(66.0))], axis=1)
     marked = replace(found, landmarks=np.broadcast_to(face, (len(found.frames), 66, 2)))
-    table = expression_regions.agreement_with_causes(marked, cohort, n_resamples=50).set_index("units")
+    table = expression_causes.agreement_with_causes(marked, cohort, ["LRPZ"], n_resamples=50)
+    table = table.set_index("units")
     videos = cohort.sequences.set_index("sequence")["video"]
-    by_subject: dict[str, dict[str, list[float]]] = {"pain": {}, "decoys": {}}
+    masks = unit_masks(face, (32, 32))
+    places: dict[str, dict[str, list[tuple[float, float]]]] = {"pain": {}, "decoys": {}, "neither": {}}
+    single: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
     for i, row in marked.frames[marked.frames["true"] == "pain"].iterrows():
-        heat = lrp(marked.nets[i], to_input(marked.images[[i]]), target=0).heatmaps
-        shares = region_shares(heat, face[None]).query("kind == 'unit'").set_index("name")
-        density = shares["positive"] / shares["area"]
+        heat = lrp(marked.nets[i], to_input(marked.images[[i]]), "LRPZ", target=0).heatmaps[0].clip(min=0)
         moved = clips[(clips["video"] == videos[row["sequence"]]) & (clips["frame"] == row["frame"])].iloc[0]
-        pain, decoys = (np.array([moved[f"AU{au}_{of}"] for au in AUS]) for of in ("expression", "decoy"))
-        for name, lead in (("pain", pain - decoys), ("decoys", decoys - pain)):
-            own = [density.get(f"AU{au}", np.nan) for au, by in zip(AUS, lead, strict=True) if by > 0.5]
-            if np.isfinite(own).any():
-                by_subject[name].setdefault(row["subject"], []).append(float(np.nanmean(own)))
-    assert by_subject["pain"]
-    for name, subjects in by_subject.items():
+        lead = {au: moved[f"AU{au}_expression"] - moved[f"AU{au}_decoy"] for au in masks}
+        units = {
+            "pain": [au for au in masks if lead[au] > 0.5],
+            "decoys": [au for au in masks if lead[au] < -0.5],
+            "neither": [au for au in masks if abs(lead[au]) <= 0.5],
+        }
+        pixels = {
+            name: {(int(y), int(x)) for au in own for y, x in zip(*np.nonzero(masks[au]), strict=True)}
+            for name, own in units.items()
+        }
+        for name, own in units.items():
+            taken = set().union(*(pixels[other] for other in ("pain", "decoys") if other != name))
+            for au in own:
+                left = {(int(y), int(x)) for y, x in zip(*np.nonzero(masks[au]), strict=True)} - taken
+                if left:
+                    share = sum(heat[at] for at in left) / heat.sum()
+                    single.setdefault((name, row["subject"], au), []).append((share, len(left) / 1024))
+            if left := pixels[name] - taken:
+                share = sum(heat[at] for at in left) / heat.sum()
+                places[name].setdefault(row["subject"], []).append((share, len(left) / 1024))
+    assert places["pain"]
+    named = {"pain": "moved more by pain", "decoys": "moved more by decoys", "neither": "moved by neither"}
+    for name, subjects in places.items():
         if subjects:
-            expected = np.mean([np.mean(values) for values in subjects.values()])
-            assert table.loc[f"moved more by {name}", "density"] == pytest.approx(expected, rel=1e-3)
-            assert table.loc[f"moved more by {name}", "subjects"] == len(subjects)
+            share, area = np.mean([np.mean(own, axis=0) for own in subjects.values()], axis=0)
+            assert table.loc[named[name], "density"] == pytest.approx(share / area, rel=1e-3)
+            assert table.loc[named[name], "subjects"] == len(subjects)
+    gained: dict[str, list[tuple[float, float]]] = {}
+    for (name, subject, au), own in single.items():
+        if name == "pain" and (still := single.get(("neither", subject, au))):
+            (share, area), (rest, whole) = np.mean(own, axis=0), np.mean(still, axis=0)
+            gained.setdefault(subject, []).append((share - rest * area / whole, area))
+    sums = np.sum([np.sum(own, axis=0) for own in gained.values()], axis=0)
+    assert table.loc["gain by pain", "density"] == pytest.approx(sums[0] / sums[1], rel=1e-3, abs=1e-6)
+
+
+def test_frames_are_chosen_in_which_a_cause_leads(ran: tuple[Results, CropStore], smoke: Path) -> None:
+    results = ran[0]
+    cohort = results.study.cohort
+    rows = expression_causes.frames_by_cause(results, per_clip=100)
+    clips = pd.read_parquet(smoke / "truth" / "clips.parquet")
+    frames = cohort.frames.merge(cohort.sequences[["sequence", "video"]], on="sequence")
+    frames = frames.merge(clips, on=["video", "frame"], how="left")
+    leads = np.stack(
+        [np.abs(frames[f"AU{au}_expression"] - frames[f"AU{au}_decoy"]) > 0.5 for au in UNIT_LANDMARKS]
+    )
+    expected = (frames["expression"] == "pain").to_numpy() & leads.any(axis=0)
+    np.testing.assert_array_equal(rows, np.flatnonzero(expected))
+    assert 0 < len(expression_causes.frames_by_cause(results, per_clip=1)) < len(rows)
+
+
+def causes_table(pain: float, decoys: float) -> pd.DataFrame:
+    """Two methods; the second finds the reverse."""
+    rows = []
+    for method, (first, second) in (("LRPPresetAFlat", (pain, decoys)), ("LRPZ", (decoys, pain))):
+        for units, value in (
+            ("moved more by pain", first), ("moved more by decoys", second), ("difference", first - second),
+            ("moved by neither", 1.0), ("gain by pain", first - 1), ("gain by decoys", second - 1),
+            ("difference of gains", first - second),
+        ):  # fmt: skip
+            rows.append((method, units, value, value - 0.1, value + 0.1, 0.1, 8, 40))
+    columns = ["method", "units", "density", "low", "high", "area", "subjects", "images"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_both_densities_are_told_whichever_way_they_turn_out() -> None:
+    said = expression_causes.causes_sentence(causes_table(2, 1.5))
+    assert "2.00 (95 % interval 1.90 to 2.10) moved more by pain, 1.50" in said
+    assert "pain minus for decoys +0.50 (95 % interval +0.40 to +0.60), so it follows pain more" in said
+    assert "Tried besides" not in said
+    said = expression_causes.causes_sentence(causes_table(1.5, 2))
+    assert "so it follows decoys more than pain. Tried besides: LRPZ +0.50" in said
+    assert expression_causes.causes_sentence(causes_table(1, 2).iloc[:0]) == ""
+
+
+def test_a_reading_is_that_of_the_images_own_net(found: HeldOutImages) -> None:
+    face = np.stack([np.linspace(4, 28, 66), 16 + 10 * np.sin(np.arange(66.0))], axis=1)
+    marked = replace(found, landmarks=np.broadcast_to(face, (len(found.frames), 66, 2)))
+    some = marked.take([0, len(found.frames) - 1, 1])
+    read = expression_regions.readings([some, None], n_samples=3, seed=5)
+    assert read["disturbed by"].tolist() == ["Monte-Carlo dropout", "input noise"] * 3
+    own = [i for i, net in enumerate(some.nets) if net is some.nets[0]]
+    alone = read_regions(
+        some.nets[0], to_input(some.images[own]), some.landmarks[own], outputs=EXPRESSIONS,
+        uncertainty="noise", n_samples=3, seed=5,
+    )  # fmt: skip
+    assert read["reading"].iloc[1] == alone.sentence(0)
+    assert read["kept"].iloc[1] == alone.stability["kept"].iloc[0]
+    said = expression_regions.stability_sentences(read)
+    assert all(f"Monte-Carlo dropout, called {name} (" in said for name in read["predicted"].unique())
+
+
+def test_other_lists_of_classes_are_trained_scored_and_explained(smoke: Path, tmp_path: Path) -> None:
+    classes = {"pain": ["PA4"], "no pain": ["BL1"]}
+    cohort = expressions_of("simulated", smoke, classes=classes, between=(0.35, 0.9), per_clip=4)
+    store = lrp_emotions.clip_crops(cohort, tmp_path / "crops", side=32)
+    study = Study(cohort, protocol_named("subject_k_fold:3", seed=0), tmp_path / "runs", n_resamples=50)
+    results = study.run(lrp_emotions.rows(store, classes=list(classes), net=NET | {"iterations": 3}))
+    counts = lrp_emotions.frames_per_class(cohort, store)
+    assert counts["class"].to_dict() == {"pain intensity 4": "pain", "BL1": "no pain"}
+    scores = lrp_emotions.class_scores(results)
+    assert scores["class"].unique().tolist() == ["pain", "no pain", "average"]
+    assert scores["published"].isna().all()
+    assert results.scores()["published_on_archive"].isna().all()
+    assert lrp_emotions.confusion(results).shape == (2, 2)
+    assert "recall of pain and no pain" in lrp_emotions.fold_sentence(results)
+    assert "chance is 0.50" in lrp_emotions.fold_sentence(results)
+    found = expression_images.held_out_images(results, store, per_clip=1, landmarks=False)
+    assert found.classes == ("pain", "no pain")
+    assert found.maps("LRPPresetAFlat", 1).logits.shape == (6, 2)
+    assert set(expression_regions.pixel_record(found, cohort).true) == {0, 1}
+    moved = expression_images.transfer_images(results, None, count=1)
+    assert moved is not None
+    assert moved.frames["predicted"].iloc[0] in classes
+
+
+def test_a_fold_without_a_class_is_told(ran: tuple[Results, CropStore]) -> None:
+    results, store = ran
+    rows = lrp_emotions.rows(store, classes=(*EXPRESSIONS, "fear"), net=NET)
+    with pytest.raises(PainkitError, match=r"was trained without fear.*expected folds with every class"):
+        expression_images.held_out_images(replace(results, rows=rows), store, per_clip=1, landmarks=False)
 
 
 def test_the_explorers_record_knows_the_units_that_were_shown(
@@ -270,7 +397,7 @@ def test_a_damaged_truth_is_told_and_without_one_nothing_is_outlined(
     (tmp_path / "simulation.json").write_bytes((cohort.root.parent / "simulation.json").read_bytes())
     moved = replace(cohort, root=tmp_path / "biovid")
     assert not any(expression_regions.pixel_record(marked, moved).true_regions)
-    assert expression_regions.agreement_with_causes(marked, moved).empty
+    assert expression_causes.agreement_with_causes(marked, moved).empty
     (tmp_path / "truth").mkdir()
     (tmp_path / "truth" / "clips.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(PainkitError, match=r"clips\.parquet: cannot be read"):

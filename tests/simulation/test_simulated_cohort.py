@@ -314,7 +314,7 @@ def test_heat_pain_and_disgust_of_the_elderly_lie_apart():
                 ]
             )
     (pain_upper, pain_lower), (disgust_upper, disgust_lower) = (np.array(own).T for own in shares.values())
-    assert len(pain_upper) == 3
+    assert len(pain_upper) == 6
     assert pain_upper.min() > 2 * disgust_upper.max()
     assert pain_lower.max() < 0.8 * disgust_lower.min()
     assert pain_upper.mean() > pain_lower.mean() + 0.1
