@@ -183,10 +183,12 @@ def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
             row=1,
             col=1,
         )
+    ticks = sorted(set(table["epochs"]))
+    apart = (ticks[-1] / ticks[0]) ** 0.03 if len(ticks) > 1 else 1.04
     for number, (question, part) in enumerate(parts.items(), start=1):
         figure.add_scatter(
             # Side by side, so that no interval covers another.
-            x=part["epochs"] * 1.04 ** (number - 1 - (len(parts) - 1) / 2),
+            x=part["epochs"] * apart ** (number - 1 - (len(parts) - 1) / 2),
             y=part["difference"],
             error_y=interval(part, "difference", thickness=1.2),
             mode="lines+markers",
@@ -202,7 +204,6 @@ def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
             col=2,
         )
     figure.add_hline(y=0, line={"width": 1, "color": LINE}, row=1, col=2)
-    ticks = sorted(set(table["epochs"]))
     figure.update_xaxes(
         type="log", tickvals=ticks, ticktext=[str(n) for n in ticks], title_text="epochs of stage 1"
     )
