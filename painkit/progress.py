@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-__all__ = ["reading", "tqdm"]
+__all__ = ["AHEAD", "ahead", "reading", "tqdm"]
+
+#: How a line begins that a terminal is told before long work; on a page it stands in a cell's own output.
+AHEAD: Final = "Ahead: "
 
 Item = TypeVar("Item")
 
@@ -28,3 +32,11 @@ else:
 def reading(items: Iterable[Item], total: int, what: str, unit: str, shown: bool) -> Iterable[Item]:
     """Show a bar over what is read, on a terminal alone; it is gone when all is read."""
     return tqdm(items, total=total, desc=what, unit=unit, disable=None if shown else True, leave=False)
+
+
+def ahead(text: str) -> str:
+    """Tell the terminal, where bars are text, what work lies ahead; give the text for the page."""
+    if os.environ.get("PAINKIT_TEXT_PROGRESS"):
+        sys.stderr.write(f"{AHEAD}{text}\n")
+        sys.stderr.flush()
+    return text

@@ -48,6 +48,7 @@ SHORT = {
         "n_resamples": 20,
     },
     "04_lrp_emotions": {"jobs": 1, "iterations": 2, "n_resamples": 20},
+    "05_seven_levels": {"jobs": 1, "rates": {"epochs": 1}, "n_resamples": 20},
 }
 # Of whom the pages speak by name; that of the expressions names classes only.
 SHOWS_SEQUENCES = ("00_tour", "01_deepfacelift", "02_facenet_regression")
@@ -144,6 +145,8 @@ def test_names_are_text_wherever_they_stand(name, smoke, hostile, hostile_clips,
     given = {"data": "unbc", "root": str(hostile), **SHORT.get(name, {})}
     if name in ("02_facenet_regression", "03_saliency"):
         given["identities"] = str(smoke / "identities")
+    if name == "05_seven_levels":
+        given["ferplus"] = str(smoke / "ferplus")
     if name == "04_lrp_emotions":
         given |= {"data": "biovid", "root": str(hostile_clips)}
     written = run_notebook(name, profile="smoke", parameters=given, out=tmp_path)

@@ -11,12 +11,14 @@ import nbformat
 from bs4 import BeautifulSoup
 from nbconvert.preprocessors import Preprocessor
 
+from painkit.progress import AHEAD
+
 __all__ = ["Figure", "PlotlyOutputs", "plain"]
 
 _PLOTLY: Final = "application/vnd.plotly.v1+json"
 _WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 # A state of a progress bar, with or without a known end; its line ends where the terminal did. Or a step up.
-_BAR = re.compile(r"[^\r\n]*(?:\d+%\||\d+\w* \[\d+:\d\d, )[^\r\n]*|\x1b\[A")
+_BAR = re.compile(rf"[^\r\n]*(?:\d+%\||\d+\w* \[\d+:\d\d, |{AHEAD})[^\r\n]*|\x1b\[A")
 _TITLE_PX: Final = 44
 """Height of the title and subtitle that `painkit.figures.style.finish` leaves room for."""
 

@@ -10,9 +10,19 @@ import pandas as pd
 
 from painkit.evaluation.published import published
 from painkit.metrics import compare, evaluate, trivial_rows
+from painkit.metrics.trivial import TRIVIAL
 from painkit.metrics.views import Average
 
-__all__ = ["Scored", "ask", "comparable", "published_beside", "score", "side_by_side", "stacked"]
+__all__ = [
+    "Scored",
+    "ask",
+    "comparable",
+    "confusion",
+    "published_beside",
+    "score",
+    "side_by_side",
+    "stacked",
+]
 
 _KEYS = ["subject", "sequence", "frame"]
 _NAMED = 5  # so many of the rows that are left out are told by name
@@ -77,6 +87,7 @@ def score(
     ----------
     scored : Scored
     metrics : sequence of str
+        The trivial rows, which score no class, have no AUC.
     average : {"pooled", "per_subject", "per_fold"}
     paper : str, optional
         Whose published values stand beside; see `published_beside`.
@@ -88,8 +99,11 @@ def score(
     DataFrame
         row, what `painkit.metrics.evaluate` returns, the columns of `published_beside`, and not_estimated.
     """
+    bare = [metric for metric in metrics if not metric.startswith("AUC")]
     parts = {
-        name: evaluate(table, metrics, average, n_resamples=n_resamples, seed=seed)
+        name: evaluate(
+            table, bare if name in TRIVIAL else metrics, average, n_resamples=n_resamples, seed=seed
+        )
         for name, table in scored.tables.items()
     }
     found = stacked(parts, "row")
@@ -101,6 +115,22 @@ def stacked(parts: Mapping[Any, pd.DataFrame], key: str) -> pd.DataFrame:
     """Put tables below each other, the name of each in a first column called `key`."""
     found = pd.concat(list(parts.values()), keys=list(parts), names=[key])
     return found.reset_index(key).reset_index(drop=True)
+
+
+def confusion(predictions: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Count the samples of each true class (rows) by the class that they are called (columns).
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        y_true, y_pred: class numbers.
+    names : sequence of str
+        Of the classes 0, 1, ...
+    """
+    true, said = (predictions[column].astype(int) for column in ("y_true", "y_pred"))
+    numbers = range(len(names))
+    counts = pd.crosstab(true, said).reindex(numbers, columns=numbers, fill_value=0)
+    return counts.set_axis(list(names)).set_axis(list(names), axis=1).rename_axis("true class")
 
 
 def published_beside(scores: pd.DataFrame, paper: str) -> pd.DataFrame:

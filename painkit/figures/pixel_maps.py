@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 from plotly.subplots import make_subplots
 
-from painkit.figures.style import LINE, SERIES, color_of, finish, in_lines, in_words, interval, picture
+from painkit.figures.style import LINE, SERIES, colors_of, finish, in_lines, in_words, interval, picture
 
 __all__ = ["DIVERGING", "confusion_matrix", "heatmap_colors", "heatmaps", "recall_by_fold", "region_shares"]
 
@@ -192,7 +192,7 @@ def region_shares(shares: pd.DataFrame, title: str, *, simulated: bool) -> go.Fi
     """
     figure = go.Figure()
     classes = {str(label): part for label, part in shares.groupby("class", sort=False)}
-    area = shares.drop_duplicates("name").set_index("name")["area"]
+    colors, area = colors_of(classes), shares.drop_duplicates("name").set_index("name")["area"]
     for number, (label, part) in enumerate(classes.items()):
         own = 100 * part[["value", "low", "high"]]
         names = [str(name) for name in part["name"]]
@@ -203,7 +203,7 @@ def region_shares(shares: pd.DataFrame, title: str, *, simulated: bool) -> go.Fi
             error_y=interval(own, thickness=1.4, width=3),
             mode="markers",
             name=f"{label}, with 95 % interval",
-            marker={"color": color_of(label), "size": 9},
+            marker={"color": colors[label], "size": 9},
             hovertext=[
                 f"{label}, {name}: {said} of positive relevance<br>{100 * area[name]:.1f} % of the picture"
                 for name, said in zip(names, in_words(own, unit=" %", decimals=1), strict=True)

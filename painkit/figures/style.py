@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
+from itertools import cycle
 from textwrap import wrap
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ __all__ = [
     "SERIES",
     "SIMULATED",
     "color_of",
+    "colors_of",
     "finish",
     "in_lines",
     "in_words",
@@ -52,6 +54,12 @@ LEVEL_COLORS: Final = ("#e8e8e8", "#fde0c5", "#f9b282", "#f07f52", "#d6503a", "#
 def color_of(target: str) -> str:
     """Colour of a target or class, the same in every figure; that of the first series for any other."""
     return _COLORS.get(target, SERIES[0])
+
+
+def colors_of(names: Iterable[str]) -> dict[str, str]:
+    """Colours of classes that are drawn together: their own, and others that are told apart."""
+    others = cycle(SERIES)
+    return {name: _COLORS.get(name) or next(others) for name in names}
 
 
 def in_lines(name: str, width: int = 18) -> str:

@@ -15,7 +15,7 @@ from painkit.data.crop_store import CropStore
 from painkit.figures.faces import about_faces, peak_sequence
 from painkit.figures.moving import Trace, View, moving_view, stops_through
 from painkit.figures.pixel_maps import heatmap_colors
-from painkit.figures.style import SERIES, color_of, in_lines
+from painkit.figures.style import SERIES, color_of, colors_of, in_lines
 from painkit.vocabulary.pain import LEVELS
 from painkit.vocabulary.scales import scale_of
 
@@ -255,7 +255,7 @@ def classes_through_time(
     trace = Trace(
         scale="probability",
         lines={str(name): values.to_numpy() for name, values in probabilities.items()},
-        colors={str(name): color_of(str(name)) for name in probabilities},
+        colors=colors_of(map(str, probabilities)),
         span=(0, 1),
     )
     return moving_view(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from painkit.attribution.lrp import Preset
 from painkit.attribution.pixel_map import PixelMaps
@@ -26,7 +26,7 @@ from painkit.faces.alignment import apply_transform, box_transform, square_box
 from painkit.faces.detector import detect_face
 from painkit.faces.tracker import track_face
 from painkit.models.crops.expressions import ExpressionClassifier
-from painkit.models.nets.vgg_face import VGGFace, to_input
+from painkit.models.nets.vgg_face import to_input
 from painkit.papers.lrp_emotions import CROP, NET, classes_of, every_fold
 from painkit.vocabulary.landmarks import N_LANDMARKS
 
@@ -44,56 +44,54 @@ class HeldOutImages:
     images : (n, side, side, 3) uint8 array
     landmarks : (n, 66, 2) array
         Pixels of `images`; NaN where none were found, or where the tracker is not installed.
-    nets : tuple of VGGFace
+    nets : tuple of Module
     classes : tuple of str
+        Names of the nets' outputs, or whatever else `frames` are told apart by.
     logits : (n, k) array
     simulated : bool
     threads : int
         That maps are computed with; see `Study`.
     note : str
         Says why there are no landmarks; "" where there are.
+    to_input : callable
+        From images to what the nets take.
     """
 
     frames: pd.DataFrame
     images: NDArray[np.uint8]
     landmarks: NDArray[np.floating]
-    nets: tuple[VGGFace, ...]
+    nets: tuple[nn.Module, ...]
     classes: tuple[str, ...]
     logits: NDArray[np.floating]
     simulated: bool
     threads: int = 1
     note: str = ""
+    to_input: Callable[[NDArray[np.uint8]], Tensor] = to_input
 
     def take(self, rows: Sequence[int] | NDArray[np.intp]) -> HeldOutImages:
         """Keep some of the images, in this order."""
-        return HeldOutImages(
-            self.frames.iloc[list(rows)].reset_index(drop=True),
-            self.images[rows],
-            self.landmarks[rows],
-            tuple(self.nets[row] for row in rows),
-            self.classes,
-            self.logits[rows],
-            self.simulated,
-            self.threads,
-            self.note,
+        return replace(
+            self,
+            frames=self.frames.iloc[list(rows)].reset_index(drop=True),
+            images=self.images[rows],
+            landmarks=self.landmarks[rows],
+            nets=tuple(self.nets[row] for row in rows),
+            logits=self.logits[rows],
         )
 
-    def maps(self, method: str | Preset, target: int | None = None) -> PixelMaps:
-        """Explain one class, or of every image the predicted one, each image by its own net."""
+    def maps(self, method: str | Preset, target: int | NDArray[np.integer] | None = None) -> PixelMaps:
+        """Explain one class, one of each image, or of each the predicted one, each image by its own net."""
         targets = self.logits.argmax(axis=1) if target is None else np.full(len(self.nets), target)
         parts, order = [], []
         with limited_threads(self.threads):
             for net in dict.fromkeys(self.nets):
                 rows = [i for i, own in enumerate(self.nets) if own is net]
-                parts.append(pixel_maps(net, self._input(rows), method, targets[rows]))
+                parts.append(pixel_maps(net, self.to_input(self.images[rows]), method, targets[rows]))
                 order += rows
         back = np.argsort(order)
         fields = ("relevance", "target", "logits", "expected")
         joined = [np.concatenate([getattr(part, field) for part in parts])[back] for field in fields]
         return PixelMaps(parts[0].method, *joined)
-
-    def _input(self, rows: Sequence[int]) -> Tensor:
-        return to_input(self.images[list(rows)])
 
 
 def held_out_images(

@@ -56,13 +56,22 @@ def maps_by_preset(found: HeldOutImages, presets: Sequence[str] = PAPER_PRESETS)
     return {preset: found.maps(preset) for preset in presets}
 
 
-def map_figure(found: HeldOutImages | None, title: str, presets: Sequence[str] = PAPER_PRESETS) -> go.Figure:
+def map_figure(
+    found: HeldOutImages | None,
+    title: str,
+    presets: Sequence[str] = PAPER_PRESETS,
+    *,
+    label: str = "relevance for the class",
+) -> go.Figure:
     """Draw images with true and predicted class and a map of each preset; without images, say so."""
     if found is None:
         return finish(go.Figure(), f"{title}: no images are given", simulated=False, height=160)
-    maps = {_TITLES.get(name, name): one.heatmaps for name, one in maps_by_preset(found, presets).items()}
+    maps = {
+        _TITLES.get(name, name.replace("_", " ")): one.heatmaps
+        for name, one in maps_by_preset(found, presets).items()
+    }
     captions = (found.frames["true"] + " / " + found.frames["predicted"]).tolist()
-    return heatmaps(found.images, captions, maps, title, simulated=found.simulated)
+    return heatmaps(found.images, captions, maps, title, simulated=found.simulated, label=label)
 
 
 def conservation(maps: Mapping[str, PixelMaps]) -> pd.DataFrame:
@@ -118,7 +127,8 @@ def randomisation(
     own = [i for i, net in enumerate(found.nets) if net is found.nets[0]]
     rows = np.unique(np.linspace(0, len(own) - 1, count).astype(int))
     rows = np.array(own)[rows]
-    net, images, targets = found.nets[0], found._input(rows), found.logits[rows].argmax(axis=1)
+    net, targets = found.nets[0], found.logits[rows].argmax(axis=1)
+    images = found.to_input(found.images[rows])
     with limited_threads(found.threads):
         checks = [randomisation_check(net, images, preset, targets, seed=seed) for preset in presets]
     return pd.concat(checks, ignore_index=True)

@@ -31,10 +31,13 @@ def class_shares(
     found: HeldOutImages,
     method: str = "LRPPresetAFlat",
     *,
+    by: str = "predicted",
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Shares of positive relevance in the parts of the face, by the class that the map explains.
+
+    Other images may be told apart by another column of `HeldOutImages.frames` (`by`).
 
     Shares are means of a subject's images first, then over subjects; intervals resample subjects.
 
@@ -46,7 +49,7 @@ def class_shares(
         has landmarks.
     """
     shares = region_shares(found.maps(method).heatmaps, found.landmarks)
-    facts = found.frames[["subject", "predicted"]].rename_axis("image").reset_index()
+    facts = found.frames[["subject", by]].rename_axis("image").reset_index()
     shares = shares.merge(facts, on="image").dropna(subset=["positive", "area"])
     columns = ["class", "kind", "name", "value", "low", "high", "area", "subjects", "images"]
     subjects = sorted(shares["subject"].unique())
@@ -55,11 +58,11 @@ def class_shares(
     weights = resample_weights(len(subjects), n_resamples, seed)
     rows: list[tuple[object, ...]] = []
     for (kind, name), part in shares.groupby(["kind", "name"], sort=False):
-        by = part.pivot_table(index="subject", columns="predicted", values="positive").reindex(subjects)
-        counts = part["predicted"].value_counts()
-        shown = [c for c in found.classes if c in by]
-        compared = {c: by[c] for c in shown} | {
-            f"{shown[0]} - {other}": by[shown[0]] - by[other] for other in shown[1:]
+        own = part.pivot_table(index="subject", columns=by, values="positive").reindex(subjects)
+        counts = part[by].value_counts()
+        shown = [c for c in found.classes if c in own]
+        compared = {c: own[c] for c in shown} | {
+            f"{shown[0]} - {other}": own[shown[0]] - own[other] for other in shown[1:]
         }
         for label, values in compared.items():
             mean, low, high, known = _over_subjects(values, weights)
@@ -118,7 +121,7 @@ def readings(
                 with limited_threads(found.threads):
                     read = read_regions(
                         net,
-                        to_input(found.images[own]),
+                        found.to_input(found.images[own]),
                         found.landmarks[own],
                         method,
                         outputs=found.classes,

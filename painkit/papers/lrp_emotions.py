@@ -13,6 +13,7 @@ import pandas as pd
 from painkit.data.cohort import Cohort
 from painkit.data.crop_building import build_crop_store
 from painkit.data.crop_store import CropStore
+from painkit.evaluation import tables
 from painkit.evaluation.conclusions import answers
 from painkit.evaluation.published import published
 from painkit.evaluation.study import Results, Row, Rows
@@ -222,11 +223,7 @@ def class_scores(results: Results) -> pd.DataFrame:
 
 def confusion(results: Results) -> pd.DataFrame:
     """Frames of each true class (rows) by the class that VGG-Face calls them (columns), over all folds."""
-    table = results.scored.tables[NET]
-    true, said = (table[name].astype(int) for name in ("y_true", "y_pred"))
-    names = list(classes_of(results))
-    counts = pd.crosstab(true, said).reindex(range(len(names)), columns=range(len(names)), fill_value=0)
-    return counts.set_axis(names).set_axis(names, axis=1).rename_axis("true class")
+    return tables.confusion(results.scored.tables[NET], classes_of(results))
 
 
 def fold_sentence(results: Results) -> str:

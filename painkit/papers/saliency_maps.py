@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit
+from torch import nn
 
 from painkit.attribution.pixel_record import PixelRecord
 from painkit.data.cohort import Cohort
@@ -48,13 +49,14 @@ class HeldOutMaps:
     ----------
     frames : DataFrame
         subject, sequence, frame, row (of the cohort's frames), fold, level.
-    images : (n, 112, 96, 3) uint8 array
+    images : (n, height, width, 3) uint8 array
     landmarks : (n, 66, 2) array
         Pixels of `images`.
-    nets : dict of str to tuple of PainNet
+    nets : dict of str to tuple of Module
         By row, one for each face.
-    maps : dict of str to (n, 112, 96) array
-        Saliency of the bottleneck by row; see `painkit.models.nets.deconvnet.saliency_maps`.
+    maps : dict of str to (n, height, width) array
+        Saliency of the bottleneck by row; see `painkit.models.nets.deconvnet.saliency_maps`. Or others that
+        are not below 0, such as positive relevance.
     scores : dict of str to (n,) array
         The number before the sigmoid.
     simulated : bool
@@ -63,7 +65,7 @@ class HeldOutMaps:
     frames: pd.DataFrame
     images: NDArray[np.uint8]
     landmarks: NDArray[np.floating]
-    nets: dict[str, tuple[PainNet, ...]]
+    nets: Mapping[str, tuple[nn.Module, ...]]
     maps: dict[str, NDArray[np.float32]]
     scores: dict[str, NDArray[np.float32]]
     simulated: bool
@@ -202,10 +204,11 @@ def true_regions(found: HeldOutMaps, cohort: Cohort) -> list[dict[str, NDArray[n
     keys = ["subject", "sequence", "frame"]
     wanted = found.frames[keys].astype({"frame": "int64"})
     caused = wanted.merge(pd.read_parquet(truth), on=keys, how="left")
+    size = (found.images.shape[1], found.images.shape[2])
     regions = []
     for place, points in enumerate(found.landmarks):
         moved = [au for au in AUS if caused[f"AU{au}_pain"].iloc[place] >= _MOVED]
-        regions.append({f"AU{au} {UNIT_NAMES[au]}": region_mask(au, points, ALIGNED_SIZE) for au in moved})
+        regions.append({f"AU{au} {UNIT_NAMES[au]}": region_mask(au, points, size) for au in moved})
     return regions
 
 

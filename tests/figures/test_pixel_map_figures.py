@@ -110,6 +110,10 @@ def test_shares_are_drawn_in_percent_beside_the_area() -> None:
     # Side by side about the place of the region, so that no interval covers another.
     np.testing.assert_allclose(np.mean([dots.x for dots in figure.data], axis=0), [0, 1])
     assert not set(figure.data[0].x) & set(figure.data[1].x)
+    own = region_shares(
+        shares.replace({"class": {"disgust": "level 3", "pain": "level 4"}}), "own", simulated=True
+    )
+    assert len({dots.marker.color for dots in own.data}) == 2  # no class with a colour of its own
     empty = region_shares(shares.iloc[:0], "none", simulated=True)
     assert len(empty.data) == 0
 
