@@ -90,6 +90,7 @@ def rows_with_intervals(
                     **place,
                 )
             figure.update_yaxes(categoryorder="array", categoryarray=names[name][::-1], **place)
+    figure.update_xaxes(nticks=4 if len(metrics) > 3 else 6, tickangle=0)
     height = 150 + 24 * sum(map(len, names.values())) + 60 * (len(parts) - 1)
     finish(figure, title, simulated=simulated, height=height, legend=True)
     return figure.update_layout(margin_l=10).update_yaxes(automargin=True)
@@ -231,7 +232,7 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
         _ABREAST,
         shared_yaxes=True,
         subplot_titles=[*(f"{metric}<br>{scale}" for metric, scale in panels), "with a near copy"],
-        horizontal_spacing=0.04,
+        horizontal_spacing=0.06,
         vertical_spacing=0.36 / rows,
     )
     places = [{"row": i // _ABREAST + 1, "col": i % _ABREAST + 1} for i in range(len(panels) + 1)]
@@ -297,8 +298,10 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
         figure.add_vline(x=0, line={"width": 1, "color": LINE}, **place)
         figure.update_xaxes(title_text="looks better by", **place)
     figure.update_xaxes(title_text="% of test samples", range=[0, 100], **places[-1])
-    figure.update_xaxes(title_font_size=12, nticks=4)
-    figure.update_yaxes(categoryorder="array", categoryarray=leaks[::-1])
+    figure.update_xaxes(title_font_size=12, nticks=3, tickangle=0)
+    # The last leak stays clear of the numbers below, also where it has a word in place of a value.
+    ends = [-0.7, len(leaks) - 0.4]
+    figure.update_yaxes(categoryorder="array", categoryarray=leaks[::-1], range=ends)
     figure.update_layout(scattermode="group")
     title = "What each leak adds to the score, 95 % interval over subjects"
     finish(figure, title, simulated=simulated, height=110 + rows * (110 + 30 * len(leaks)), legend=True)
