@@ -65,6 +65,7 @@ WRITTEN = {
         "region_shares.csv",
         "unit_shares.csv",
         "readings.csv",
+        "stability.csv",
         "agreement_with_causes.csv",
     ],
     "05_seven_levels": [

@@ -21,7 +21,7 @@ from painkit.papers.lrp_emotions import classes_of
 from painkit.simulation.marker import simulation_of
 from painkit.vocabulary.action_units import AUS, UNIT_LANDMARKS
 
-__all__ = ["METHODS", "MOVED", "agreement_with_causes", "causes_sentence", "clip_causes", "frames_by_cause"]
+__all__ = ["METHODS", "MOVED", "agreement_with_causes", "causes_sentences", "clip_causes", "frames_by_cause"]
 
 MOVED: Final = 0.5
 """Intensity by which one cause leads the other for a unit to be called its own."""
@@ -162,27 +162,31 @@ def agreement_with_causes(
     return pd.DataFrame(rows, columns=columns)
 
 
-def causes_sentence(causes: pd.DataFrame) -> str:
+def causes_sentences(causes: pd.DataFrame) -> list[str]:
     """Say where relevance for pain lies by `agreement_with_causes`, and whether other maps say otherwise."""
     if causes.empty:
-        return ""
+        return []
     method = str(causes["method"].iloc[0])
-    own = {row["units"]: row for row in causes[causes["method"] == method].to_dict("records")}
-    said = []
-    rows = zip(("Density", "Gain in density"), (_UNITS, _GAINS), _PAIRS, strict=True)
-    for what, names, pair in rows:
-        told = [f"{interval_text(own[name], 'density')} {name}" for name in names if name in own]
-        if told:
-            said.append(f"{what} of relevance for pain ({method}): {', '.join(told)}.")
-        if pair not in own:
-            said.append("No subject has both, so they are not compared.")
+    own = {str(row["units"]): row for row in causes[causes["method"] == method].to_dict("records")}
+    told = []
+    for what, places, pair in (
+        ("Density", {u: f"in places {u}" for u in _UNITS}, "difference"),
+        ("Gain in density over the same places at rest", {g: g[5:] for g in _GAINS}, "difference of gains"),
+    ):
+        values = [f"{interval_text(own[u], 'density')} {where}" for u, where in places.items() if u in own]
+        if not values:
             continue
-        said.append(cause_sentence(own[pair], "density", pair))
+        said = f"{what} of relevance for pain ({method}): {', '.join(values)}."
+        if pair not in own:
+            told.append(f"{said} No subject has both, so they are not compared.")
+            continue
+        said += " " + cause_sentence(own[pair], "density", pair)
         others = causes[(causes["units"] == pair) & (causes["method"] != method)].to_dict("records")
         if not own[pair]["low"] > 0 and others:
             tried = [f"{row['method']!s} {interval_text(row, 'density', signed=True)}" for row in others]
-            said.append(f"Tried besides: {'; '.join(tried)}.")
-    return " ".join(said)
+            said += f" By other maps: {'; '.join(tried)}."
+        told.append(said)
+    return told
 
 
 def _leading(causes: pd.DataFrame, cohort: Cohort, frame: Mapping[Hashable, Any]) -> dict[str, list[int]]:

@@ -22,7 +22,7 @@ from painkit.papers.expression_images import HeldOutImages
 from painkit.papers.lrp_emotions import NET
 from painkit.vocabulary.action_units import AUS, UNIT_NAMES
 
-__all__ = ["class_shares", "differences_sentence", "pixel_record", "readings", "stability_sentences"]
+__all__ = ["class_shares", "differences_sentence", "pixel_record", "readings", "stability"]
 
 _DISTURBED: Final[dict[Uncertainty, str]] = {"dropout": "Monte-Carlo dropout", "noise": "input noise"}
 
@@ -135,11 +135,11 @@ def readings(
                     top = shares[shares["image"] == place].nlargest(1, "positive")
                     rows.append((
                         len(rows),
-                        f"{frame['subject']}, {frame['sequence']}, frame {frame['frame']}",
+                        _named(frame),
                         frame["true"],
                         found.classes[int(stable["target"])],
                         _DISTURBED[uncertainty],
-                        read.sentence(place),
+                        read.sentence(place).replace("*", ""),
                         stable["kept"],
                         stable["map_correlation"],
                         *(
@@ -155,18 +155,29 @@ def readings(
     return table.iloc[np.lexsort([table["order"], first])].drop(columns="order").reset_index(drop=True)
 
 
-def stability_sentences(read: pd.DataFrame) -> str:
-    """Say of each class and way of disturbing how stable class, map and shares of `readings` are."""
-    told = []
-    for (how, name), part in read.groupby(["disturbed by", "predicted"], sort=False):
-        width = (part["high"] - part["low"]).mean()
-        shares = "" if np.isnan(width) else f", and the largest share spans {100 * width:.0f} points"
-        kept, alike = part[["kept", "map_correlation"]].mean()
-        told.append(
-            f"{how}, called {name} ({len(part)} images): the class is kept in {100 * kept:.0f} %, maps keep "
-            f"a rank correlation of {alike:z.2f}{shares}"
-        )
-    return f"{'. '.join(told)}. (Means; a share spans the middle 95 % of the passes.)" if told else ""
+def _named(frame: pd.Series) -> str:
+    whose = "" if str(frame["subject"]) in str(frame["sequence"]) else f"{frame['subject']}, "
+    return f"{whose}{frame['sequence']}, frame {frame['frame']}"
+
+
+def stability(read: pd.DataFrame) -> pd.DataFrame:
+    """Tell of each class and way of disturbing how stable class, map and shares of `readings` are.
+
+    Returns
+    -------
+    DataFrame
+        predicted, disturbed by, images; class kept, map correlation (means over the images), span of the
+        largest share (mean distance of the ends of its interval, as a share of positive relevance).
+    """
+    groups = read.assign(span=read["high"] - read["low"]).groupby(["predicted", "disturbed by"], sort=False)
+    table = groups.agg(
+        images=("image", "size"),
+        kept=("kept", "mean"),
+        correlation=("map_correlation", "mean"),
+        span=("span", "mean"),
+    )
+    names = {"kept": "class kept", "correlation": "map correlation", "span": "span of the largest share"}
+    return table.reset_index().rename(columns=names)
 
 
 def pixel_record(found: HeldOutImages, cohort: Cohort) -> PixelRecord:

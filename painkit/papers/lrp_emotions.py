@@ -247,7 +247,9 @@ def fold_sentence(results: Results) -> str:
     )
 
 
-def what_came_out(results: Results, questions: pd.DataFrame, reading: str, causes: str) -> list[str]:
+def what_came_out(
+    results: Results, questions: pd.DataFrame, reading: str, causes: Sequence[str]
+) -> list[str]:
     """Say in sentences what came out.
 
     Parameters
@@ -257,8 +259,8 @@ def what_came_out(results: Results, questions: pd.DataFrame, reading: str, cause
         ``results.questions()``.
     reading : str
         Where the classes differ, see `painkit.papers.expression_regions.differences_sentence`.
-    causes : str
+    causes : sequence of str
         Whether relevance lies where pain moved the face, see
-        `painkit.papers.expression_regions.causes_sentence`.
+        `painkit.papers.expression_causes.causes_sentences`.
     """
-    return [fold_sentence(results), *answers(questions, "accuracy"), reading, causes]
+    return [fold_sentence(results), *answers(questions, "accuracy"), reading, *causes]

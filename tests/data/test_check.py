@@ -31,7 +31,7 @@ def test_a_card_for_everything_the_papers_use():
     assert manifest_folder() == REPOSITORY / "data_manifests"
     assert {card.name for card in manifests()} == {
         "unbc", "biovid-a", "biovid-d", "ferplus", "casia-webface", "vgg-face", "face-verification",
-        "painregression", "simulated", "landmark-tracker",
+        "resnet18-ferplus", "painregression", "simulated", "landmark-tracker",
     }  # fmt: skip
     unbc = manifest("unbc")
     assert unbc.counts == {

@@ -317,13 +317,17 @@ def causes_table(pain: float, decoys: float) -> pd.DataFrame:
 
 
 def test_both_densities_are_told_whichever_way_they_turn_out() -> None:
-    said = expression_causes.causes_sentence(causes_table(2, 1.5))
-    assert "2.00 (95 % interval 1.90 to 2.10) moved more by pain, 1.50" in said
-    assert "pain minus for decoys +0.50 (95 % interval +0.40 to +0.60), so it follows pain more" in said
-    assert "Tried besides" not in said
-    said = expression_causes.causes_sentence(causes_table(1.5, 2))
-    assert "so it follows decoys more than pain. Tried besides: LRPZ +0.50" in said
-    assert expression_causes.causes_sentence(causes_table(1, 2).iloc[:0]) == ""
+    density, gain = expression_causes.causes_sentences(causes_table(2, 1.5))
+    assert "2.00 (95 % interval 1.90 to 2.10) in places moved more by pain, 1.50" in density
+    assert "pain minus for decoys +0.50 (95 % interval +0.40 to +0.60), so it follows pain more" in density
+    assert "1.00 (95 % interval 0.90 to 1.10) by pain, 0.50" in gain
+    assert "By other maps" not in density + gain
+    density, _ = expression_causes.causes_sentences(causes_table(1.5, 2))
+    assert "so it follows decoys more than pain. By other maps: LRPZ +0.50" in density
+    alone = causes_table(1.5, 2)
+    density, _ = expression_causes.causes_sentences(alone[alone["units"] != "difference"])
+    assert density.endswith("No subject has both, so they are not compared.")
+    assert expression_causes.causes_sentences(causes_table(1, 2).iloc[:0]) == []
 
 
 def test_a_reading_is_that_of_the_images_own_net(found: HeldOutImages) -> None:
@@ -337,10 +341,14 @@ def test_a_reading_is_that_of_the_images_own_net(found: HeldOutImages) -> None:
         some.nets[0], to_input(some.images[own]), some.landmarks[own], outputs=EXPRESSIONS,
         uncertainty="noise", n_samples=3, seed=5,
     )  # fmt: skip
-    assert read["reading"].iloc[1] == alone.sentence(0)
+    assert read["reading"].iloc[1] == alone.sentence(0).replace("*", "")
     assert read["kept"].iloc[1] == alone.stability["kept"].iloc[0]
-    said = expression_regions.stability_sentences(read)
-    assert all(f"Monte-Carlo dropout, called {name} (" in said for name in read["predicted"].unique())
+    table = expression_regions.stability(read).set_index(["predicted", "disturbed by"])
+    assert table["images"].sum() == len(read)
+    for (name, how), part in read.groupby(["predicted", "disturbed by"]):
+        assert table.loc[(name, how), "class kept"] == pytest.approx(part["kept"].mean())
+        spans = (part["high"] - part["low"]).mean()
+        assert table.loc[(name, how), "span of the largest share"] == pytest.approx(spans, nan_ok=True)
 
 
 def test_other_lists_of_classes_are_trained_scored_and_explained(smoke: Path, tmp_path: Path) -> None:
@@ -402,3 +410,31 @@ def test_a_damaged_truth_is_told_and_without_one_nothing_is_outlined(
     (tmp_path / "truth" / "clips.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(PainkitError, match=r"clips\.parquet: cannot be read"):
         expression_regions.pixel_record(marked, moved)
+
+
+def test_a_clip_without_a_face_is_masked_counted_and_told(smoke: Path, tmp_path: Path) -> None:
+    cohort = expressions_of("simulated", smoke, between=(0.35, 0.9), per_clip=2, progress=False)
+    gone = cohort.sequences.loc[cohort.sequences["class"] == "PA4", "sequence"].iloc[0]
+    grey = np.full((240, 320, 3), 128, np.uint8)
+
+    def one_blind(subject: str, sequence: str, frame: int) -> np.ndarray:
+        assert cohort.draw is not None
+        return grey if sequence == gone else cohort.draw(subject, sequence, frame)
+
+    blind = replace(cohort, draw=one_blind, fingerprint="one clip without a face")
+    store = lrp_emotions.clip_crops(blind, tmp_path / "crops", side=32)
+    rows = np.flatnonzero(blind.frames["sequence"] == gone)
+    assert not store.usable[rows].any()
+    counts = lrp_emotions.frames_per_class(blind, store).loc["pain intensity 4"]
+    assert counts["frames"] - counts["with a crop"] == len(rows) == 2
+    study = Study(blind, protocol_named("subject_k_fold:3", seed=0), tmp_path / "runs", n_resamples=10)
+    results = study.run(lrp_emotions.rows(store, net=NET | {"iterations": 2}))
+    told = results[lrp_emotions.NET].predictions.set_index("row")["y_pred"]
+    np.testing.assert_array_equal(told.sort_index().isna(), ~store.usable)
+    assert results.scored.not_estimated.startswith(f"2: {blind.frames['subject'][rows[0]]}/{gone}/")
+    found = expression_images.held_out_images(results, store, per_clip=1, landmarks=False)
+    assert gone not in set(found.frames["sequence"])
+    every = replace(cohort, draw=lambda *_: grey, fingerprint="no face at all")
+    empty = lrp_emotions.clip_crops(every, tmp_path / "crops", side=32)
+    with pytest.raises(PainkitError, match="no frame of a clip has a crop"):
+        expression_images.held_out_images(results, empty, landmarks=False)

@@ -139,12 +139,14 @@ class CropNet(Persistent, TransformerMixin, BaseEstimator):  # type: ignore[misc
         with seeded(seed):
             self.net_ = self._new_net()
         if isinstance(self.pretrained, CropNet):
+            common = [name for name in self.pretrained._transferred if hasattr(self.net_, name)]
+            kinds = type(self.pretrained).__name__, type(self).__name__
+            if not common:
+                raise PainkitError(f"pretrained {kinds[0]} has no layer that {kinds[1]} has")
             first = clone(self.pretrained).fit(X, y)
-            for name in first._transferred:
-                if hasattr(self.net_, name):
-                    weights = getattr(first.net_, name).state_dict()
-                    where = f"pretrained {type(first).__name__}"
-                    load_weights(getattr(self.net_, name), weights, where=where)
+            for name in common:
+                weights = getattr(first.net_, name).state_dict()
+                load_weights(getattr(self.net_, name), weights, where=f"pretrained {kinds[0]}")
             del first.net_  # where training went on from; what it counted and its losses stay
             self.pretrained_ = first
         elif self.pretrained is not None:

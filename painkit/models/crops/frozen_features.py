@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -30,8 +31,8 @@ from painkit.progress import tqdm
 __all__ = ["FrozenFeatures"]
 
 # Always as many images at a time: what a library computes of one may depend on how many there are.
-_BATCH: Final = {"cpu": 16, "cuda": 256}
-_WRITTEN: Final = 64  # batches; a kill costs no more
+_BATCH: Final = {"cpu": 8, "cuda": 256}
+_WRITTEN: Final = 100  # batches; a kill costs no more
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class FrozenFeatures:
             for part, values in self._computed(pairs):
                 features[part] = values
             return features[back.reshape(-1)]
-        folder = Path(self.memory) / f"features-{self._key()}"
+        folder = Path(self.memory) / f"features-{self._key}"
         with locked(folder / ".lock", folder):  # whoever wants the same features waits and then reads them
             missing = np.ones(len(pairs), np.bool_)
             for view in np.unique(pairs[:, 0]):
@@ -88,6 +89,7 @@ class FrozenFeatures:
                 self._write(folder, pairs[lacking[part]], values)
         return features[back.reshape(-1)]
 
+    @cached_property
     def _key(self) -> str:
         acceleration = self.acceleration
         facts = (
@@ -97,7 +99,10 @@ class FrozenFeatures:
         content = hashlib.sha256(repr(facts).encode())
         for name, tensor in self.net.state_dict().items():
             if not name.startswith("fc."):
-                content.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+                content.update(name.encode())
+                # Channels last, as they are.
+                ordered = tensor.cpu().movedim(1, -1) if tensor.ndim == 4 else tensor.cpu()
+                content.update(ordered.contiguous().numpy())
         return content.hexdigest()[:20]
 
     @torch.inference_mode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from typing import ClassVar, Final, Literal, Self
@@ -27,7 +26,8 @@ from painkit.models.training.augmentation import Augmentation
 from painkit.models.training.balancing import Balancing, balance
 from painkit.models.training.batches import shuffled
 from painkit.models.training.image_batches import image_batches
-from painkit.models.training.loop import descend, seeded, train
+from painkit.models.training.linear_layer import train_linear
+from painkit.models.training.loop import descend, train
 from painkit.models.training.schedules import SCHEDULES, Schedule, ScheduleName
 from painkit.models.training.views import seen
 
@@ -77,7 +77,8 @@ class SevenLevels(ClassScores, CropNet):
         How the pre-trained net was shown images, see `painkit.models.nets.resnet18.to_input`.
     memory : path, optional
         Folder where features of the frozen layers are kept: all folds and epochs train on them, and all
-        estimators of the same crops and weights. None keeps them for one fit.
+        estimators of the same crops and weights. Those of all training frames are then computed at once, also
+        of frames that `balancing` leaves out here, since other folds need them. None keeps nothing.
     **others
         As in `CropNet`.
 
@@ -150,19 +151,19 @@ class SevenLevels(ClassScores, CropNet):
                 f"{', '.join(map(str, np.unique(levels))) or '-'}",
                 expected="two levels or more",
             )
-        rows = frames["row"].to_numpy(dtype=np.int64)[chosen.frames]
-        self.trained_ = np.column_stack([rows, chosen.views])
+        rows = frames["row"].to_numpy(dtype=np.int64)
+        self.trained_ = np.column_stack([rows[chosen.frames], chosen.views])
         with torch.no_grad():
             self.net_.fc.bias[torch.from_numpy(self.n_trained_ == 0)] = _NEVER
         stages = _STAGES[self.mode]
         shares = np.array_split(self.rates(), len(stages))
         parts = [
-            self._train_layers(layers, rates, levels, seed + number)
+            self._train_layers(layers, rates, levels, rows, seed + number)
             for number, (layers, rates) in enumerate(zip(stages, shares, strict=True))
             if rates.size
         ]
         self.net_.requires_grad_(True)
-        self.history_ = np.concatenate(parts)
+        self.history_ = np.concatenate(parts)[:, None]
         return self
 
     def transform(self, X: pd.DataFrame) -> NDArray[np.float32]:
@@ -213,55 +214,70 @@ class SevenLevels(ClassScores, CropNet):
         )
 
     def _train_layers(
-        self, layers: tuple[str, ...], rates: NDArray[np.float64], levels: NDArray[np.int64], seed: int
+        self,
+        layers: tuple[str, ...],
+        rates: NDArray[np.float64],
+        levels: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        seed: int,
     ) -> NDArray[np.float64]:
-        """Train some layers for as many epochs as there are rates; give the loss of each."""
+        """Train some layers for as many epochs as there are rates; give the loss (epochs,) of each.
+
+        `levels` are those of the images to train on, `rows` those of all frames that were given.
+        """
         acceleration = self._acceleration()
         device, size = acceleration.device, self.batch_size
+        targets, views = torch.from_numpy(levels).to(device), torch.from_numpy(self.trained_[:, 1])
+        description = f"{type(self).__name__} {layers[0]}"
+        if layers == ("fc",):
+            more = rows[: None if self.memory is not None else 0]
+            pairs = np.concatenate([self.trained_, np.column_stack([more, np.zeros_like(more)])])
+            features = self._frozen()(*pairs.T)[: levels.size]
+            return train_linear(
+                self.net_.fc,
+                torch.from_numpy(features).to(device),
+                targets,
+                rates,
+                momentum=self.momentum,
+                weight_decay=self.weight_decay,
+                batch_size=size,
+                seed=seed,
+                description=description,
+                progress=self.progress,
+            )
         for name, weight in self.net_.named_parameters():
             weight.requires_grad_(name.startswith(layers))
         trained = [weight for weight in self.net_.parameters() if weight.requires_grad]
-        optimizer = torch.optim.SGD(trained, lr=0.0, momentum=self.momentum, weight_decay=self.weight_decay)
-        targets, views = torch.from_numpy(levels).to(device), torch.from_numpy(self.trained_[:, 1])
+        optimizer = torch.optim.SGD(trained, momentum=self.momentum, weight_decay=self.weight_decay)
         sizes = np.diff([*range(0, levels.size, size), levels.size])
-        order: Iterator[Tensor] = shuffled(levels.size, size, len(rates), seed)
-
-        def step(batch: tuple[Tensor, Tensor]) -> list[Tensor]:
-            features, positions = batch
-            optimizer.param_groups[0]["lr"] = next(rate_of)
-            return descend([functional.cross_entropy(self.net_.fc(features), targets[positions])], optimizer)
-
-        def features_of_images() -> Iterator[tuple[Tensor, Tensor]]:
-            images = image_batches(
-                self._open_store(),
-                self.trained_[:, 0],
-                (positions.numpy() for positions in order),
-                device=device,
-                augmentation=Augmentation(mirror=False),
-                seed=seed,
-                to_input=self._to_input,
-            )
-            for shown, positions in images:
-                with acceleration.autocast():
-                    features = self.net_.embed(seen(shown, views[positions]))
-                yield features.float(), torch.from_numpy(positions)
-
-        batches: Iterator[tuple[Tensor, Tensor]]
-        if layers == ("fc",):
-            kept = torch.from_numpy(self._frozen()(*self.trained_.T)).to(device)
-            batches = ((kept[at], at) for at in order)
-        else:
-            if size > 1 and sizes[-1] == 1:  # of one image there is no variance
-                sizes, order = sizes[:-1], (at for at in order if len(at) > 1)
-            batches = features_of_images()
+        if size > 1 and sizes[-1] == 1:  # of one image there is no variance
+            sizes = sizes[:-1]
         rate_of = iter(np.repeat(rates, sizes.size).tolist())
-        with seeded(seed, device):
-            losses = train(
-                self.net_,
-                step,
-                batches,
-                total=sizes.size * len(rates),
-                description=f"{type(self).__name__} {layers[0]}",
-                progress=self.progress,
-            )
-        return np.asarray(losses.reshape(len(rates), sizes.size) @ sizes[:, None] / sizes.sum())
+
+        def step(batch: tuple[Tensor, NDArray[np.intp]]) -> list[Tensor]:
+            images, positions = batch
+            optimizer.param_groups[0]["lr"] = next(rate_of)
+            with acceleration.autocast():
+                features = self.net_.embed(seen(images, views[positions]))
+            scores = self.net_.fc(features.float())
+            return descend([functional.cross_entropy(scores, targets[positions])], optimizer)
+
+        order = shuffled(levels.size, size, len(rates), seed)
+        images = image_batches(
+            self._open_store(),
+            self.trained_[:, 0],
+            (positions.numpy() for positions in order if len(positions) in sizes),
+            device=device,
+            augmentation=Augmentation(mirror=False),
+            seed=seed,
+            to_input=self._to_input,
+        )
+        losses = train(
+            self.net_,
+            step,
+            images,
+            total=sizes.size * len(rates),
+            description=description,
+            progress=self.progress,
+        )
+        return np.asarray(losses.reshape(len(rates), -1) @ sizes / sizes.sum())
