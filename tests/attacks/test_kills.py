@@ -24,7 +24,7 @@ from works import WORKS, do_alone, files_below
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL and no sessions on this system")
 
-KILLS = {"simulate": 3, "run": 4} | dict.fromkeys(
+KILLS = {"simulate": 3, "run": 4, "kept features": 3} | dict.fromkeys(
     ("cohort cache", "FER+ cache", "crop store", "pre-training"), 5
 )
 EACH = int(os.environ.get("PAINKIT_KILLS_EACH", "4"))

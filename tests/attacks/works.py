@@ -17,12 +17,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
+import torch
 from joblib.externals.loky import get_reusable_executor
 from noisy import Noisy
 from numpy.typing import NDArray
 from small_cohort import small_cohort
 
 import painkit.data.crop_building as crop_building
+import painkit.models.crops.frozen_features as frozen_features
 from painkit.data import load, unbc
 from painkit.data.cohort import Cohort
 from painkit.data.crop_store import CropStore
@@ -32,7 +34,10 @@ from painkit.evaluation import Study, leave_one_subject_out, run
 from painkit.evaluation.keys import versions
 from painkit.evaluation.runs import Run
 from painkit.faces.alignment import TEMPLATE
+from painkit.models.crops.frozen_features import FrozenFeatures
 from painkit.models.crops.verification import FaceVerification
+from painkit.models.nets.resnet18 import ResNet18, to_input
+from painkit.models.training.acceleration import Acceleration
 from painkit.papers.pretraining import Pretraining, identity_store, pretrain
 from painkit.simulation.simulation import simulate
 
@@ -162,6 +167,17 @@ def pretraining(out: Path, sources: Path, jobs: int = 2) -> Digests:
     }
 
 
+def featuring(out: Path, sources: Path, jobs: int = 2) -> Digests:
+    store = do_crops(out / "crops")
+    rows = np.flatnonzero(store.usable)
+    torch.manual_seed(0)
+    net = ResNet18(2, width=1 / 16).eval()
+    make = FrozenFeatures(net, store, Acceleration(torch.device("cpu")), to_input, "0-1", memory=out)
+    views = np.arange(4)[:, None]
+    pairs = np.broadcast_to(rows, (4, rows.size)).ravel(), np.broadcast_to(views, (4, rows.size)).ravel()
+    return {"features": digest(make(*pairs))}
+
+
 WORKS: Mapping[str, Callable[[Path, Path, int], Digests]] = {
     "simulate": simulating,
     "run": running,
@@ -169,6 +185,7 @@ WORKS: Mapping[str, Callable[[Path, Path, int], Digests]] = {
     "FER+ cache": reading_ferplus,
     "crop store": cropping,
     "pre-training": pretraining,
+    "kept features": featuring,
 }
 
 
@@ -177,6 +194,7 @@ def do_alone(name: str, out: Path, sources: Path, told: Path, jobs: int = 2) -> 
     os.setsid()
     unbc._MANY = 1  # the smallest cohort is read by several processes
     crop_building._CHUNK = 4  # a few crops are written at a time
+    frozen_features._WRITTEN = 1  # and the features of a few
     try:
         digests = WORKS[name](out, sources, jobs)
     except PainkitError as error:

@@ -142,13 +142,13 @@ def test_views_are_the_image_its_mirror_image_and_turned_by_fifteen_degrees(face
 # ---- no copy of a test frame
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(test=st.sets(st.integers(0, 359), min_size=1, max_size=200), shift=st.integers(0, 3))
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(test=st.sets(st.integers(0, 179), min_size=1, max_size=100), shift=st.integers(0, 3))
 def test_no_copy_of_a_test_frame_is_ever_in_training(
     test: set[int], shift: int, faces: DrawnFaces, store: CropStore, weights: Path
 ) -> None:
     """Whatever the split: by frames here, the worst of all."""
-    table, levels = faces.table, (levels_of(faces) + shift) % 7
+    table, levels = faces.table[:180], (levels_of(faces)[:180] + shift) % 7
     train = ~table["row"].isin(test).to_numpy()
     model = SevenLevels(store=store, pretrained=weights, memory=weights.parent, epochs=1, **SMALL)
     mixed = table[train].sample(frac=1, random_state=shift)
@@ -194,10 +194,10 @@ def test_features_made_once_train_as_features_made_in_every_epoch(
     faces: DrawnFaces, store: CropStore, weights: Path
 ) -> None:
     """A plain loop over all images of the training set, in one batch, through the whole net."""
-    levels, whole = levels_of(faces), {**SMALL, "batch_size": 10_000}
+    table, levels, whole = faces.table[:120], levels_of(faces)[:120], {**SMALL, "batch_size": 10_000}
     make = SevenLevels(store=store, pretrained=weights, lr=0.5, epochs=9, **whole)
-    start = SevenLevels(**{**make.get_params(), "lr": 0.0}).fit(faces.table, levels)
-    model = make.fit(faces.table, levels)
+    start = SevenLevels(**{**make.get_params(), "lr": 0.0}).fit(table, levels)
+    model = make.fit(table, levels)
     np.testing.assert_array_equal(start.trained_, model.trained_)
     net, fresh = start.net_, start.net_.fc.weight.detach().clone()
     for name, weight in net.named_parameters():
@@ -222,7 +222,7 @@ def test_features_made_once_train_as_features_made_in_every_epoch(
 def test_kept_features_serve_all_folds_without_the_images(
     faces: DrawnFaces, store: CropStore, weights: Path, tmp_path: Path
 ) -> None:
-    levels, table = levels_of(faces), faces.table
+    levels, table = levels_of(faces)[:144], faces.table[:144]
     make = SevenLevels(store=store, pretrained=weights, lr=0.1, epochs=3, memory=tmp_path, **SMALL)
     first = make.fit(table, levels).predict_proba(table)
     without = SevenLevels(**{**make.get_params(), "memory": None}).fit(table, levels)
@@ -231,7 +231,7 @@ def test_kept_features_serve_all_folds_without_the_images(
     crops.rename(tmp_path / "away.npy")
     try:
         np.testing.assert_array_equal(make.fit(table, levels).predict_proba(table), first)
-        fold = (table["subject"] < "s05").to_numpy()
+        fold = (table["subject"] < "s02").to_numpy()
         make.set_params(random_state=7, epochs=5).fit(table[fold], levels[fold]).predict(table[~fold])
         with pytest.raises(PainkitError, match=r"crops\.npy"):
             make.set_params(input_scaling="imagenet").fit(table, levels)
@@ -266,7 +266,7 @@ def test_other_weights_crops_and_numbers_have_features_of_their_own(
     )  # fmt: skip
     found = []
     for change in changes:
-        SevenLevels(**{**make.get_params(), **change}).fit(faces.table, levels_of(faces))
+        SevenLevels(**{**make.get_params(), **change}).fit(faces.table[:72], levels_of(faces)[:72])
         found.append(len(list(tmp_path.glob("features-*"))))
     assert found == [1, 1, 1, 1, 2, 3, 4]
 
@@ -390,7 +390,7 @@ def test_emotions_are_learned_and_handed_over(faces: DrawnFaces, store: CropStor
     np.testing.assert_array_equal(shares.history_, numbers.history_)
     model.save_backbone(tmp_path / "emotions.safetensors")
     transferred = SevenLevels(store=store, pretrained=tmp_path / "emotions.safetensors", epochs=1, **SMALL)
-    transferred.fit(faces.table, levels_of(faces))
+    transferred.fit(faces.table[:72], levels_of(faces)[:72])
     for name, tensor in model.net_.state_dict().items():
         if not name.startswith("fc"):
             assert torch.equal(transferred.net_.state_dict()[name], tensor)
@@ -399,10 +399,11 @@ def test_emotions_are_learned_and_handed_over(faces: DrawnFaces, store: CropStor
 def test_what_starts_from_another_net_is_told(
     faces: DrawnFaces, store: CropStore, face_store: CropStore, weights: Path
 ) -> None:
+    table, levels = faces.table[:72], levels_of(faces)[:72]
     first = SevenLevels(store=store, pretrained=weights, epochs=1, **SMALL)
     second = SevenLevels(store=store, pretrained=first, mode="whole", lr=0.0, epochs=1, **SMALL)
-    second.fit(faces.table, levels_of(faces))
-    assert torch.equal(second.net_.conv1.weight, first.fit(faces.table, levels_of(faces)).net_.conv1.weight)
+    second.fit(table, levels)
+    assert torch.equal(second.net_.conv1.weight, first.fit(table, levels).net_.conv1.weight)
     faced = FaceVerification(store=face_store, width=1 / 32, iterations=1, device="cpu")
     with pytest.raises(PainkitError, match="FaceVerification has no layer that SevenLevels has"):
-        SevenLevels(store=store, pretrained=faced, epochs=1, **SMALL).fit(faces.table, levels_of(faces))
+        SevenLevels(store=store, pretrained=faced, epochs=1, **SMALL).fit(table, levels)

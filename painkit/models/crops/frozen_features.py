@@ -78,7 +78,7 @@ class FrozenFeatures:
                 features[part] = values
             return features[back.reshape(-1)]
         folder = Path(self.memory) / f"features-{self._key}"
-        with locked(folder / ".lock", folder):  # whoever wants the same features waits and then reads them
+        with locked(folder / "features.lock", folder):  # whoever wants the same waits, and then reads them
             missing = np.ones(len(pairs), np.bool_)
             for view in np.unique(pairs[:, 0]):
                 own = np.flatnonzero(pairs[:, 0] == view)
