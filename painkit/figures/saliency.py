@@ -120,7 +120,11 @@ def losses(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
             row=1,
             col=names.index(loss) + 1,
         )
-    figure.update_xaxes(title="iteration")
+    # With room at the ends: a first tick would stand on the 0 of the other axis.
+    low, high = (table["iteration"].min(), table["iteration"].max()) if len(table) else (0, 1)
+    room = 0.04 * (high - low) or 0.5
+    ticks = [low] if low == high else None
+    figure.update_xaxes(title="iteration", range=[low - room, high + room], tickvals=ticks)
     figure.update_yaxes(rangemode="tozero")
     title = "Losses of the supervision, mean over folds (dotted: only looked at)"
     return finish(figure, title, simulated=simulated, height=370, legend=True)
