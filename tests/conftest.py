@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 from filelock import FileLock
+from notebook_names import OF_PAPER
 
 # The nets here are so small that a second thread only waits for the first: where other processes need the
 # cores too, a test takes up to thirty times as long. Kernels and child processes inherit it.
@@ -51,3 +52,22 @@ def smoke(across_workers: Path) -> Path:
     root = across_workers / "smoke"
     with FileLock(across_workers / "smoke.lock"):
         return simulate(root, profile="smoke", images="all", seed=0, progress=False)
+
+
+@pytest.fixture(scope="session")
+def executed(across_workers: Path, smoke: Path) -> Callable[[str], Path]:
+    """Execute a notebook once a session, whichever test or worker asks first, and return its page."""
+    from painkit.cli.notebooks import run_notebook
+
+    def execute(name: str) -> Path:
+        out = across_workers / "reports" / name
+        page = out / f"{name}.html"
+        parameters = {"root": str(smoke)}
+        if name in OF_PAPER:
+            parameters["out"] = str(execute(OF_PAPER[name]).parent)
+        with FileLock(across_workers / f"{name}.lock"):
+            if not page.exists():
+                run_notebook(name, profile="smoke", parameters=parameters, out=out)
+        return page
+
+    return execute

@@ -8,15 +8,13 @@ import nbformat
 import pandas as pd
 import pytest
 from browsing import CHROMIUM, browsed, uploads
-from filelock import FileLock
+from notebook_names import NOTEBOOKS, OF_PAPER
 from papermill import execute_notebook, inspect_notebook
 
 from painkit.cli.notebook_parameters import check_parameters, declared_parameters
 from painkit.cli.notebooks import notebook_folder, run_notebook
 from painkit.errors import PainkitError
 from painkit.notebook import load_cohort, profiles, report_folder
-
-NOTEBOOKS = sorted(path.stem for path in notebook_folder().glob("*.ipynb"))
 
 WRITTEN = {
     "00_tour": ["trivial_rows.csv"],
@@ -87,26 +85,6 @@ WRITTEN = {
     "explore_landmarks": [],
     "explore_pixels": [],
 }
-# Explorers read the runs of a paper's notebook, as they do by default.
-OF_PAPER = {"explore_landmarks": "01_deepfacelift", "explore_pixels": "04_lrp_emotions"}
-
-
-@pytest.fixture(scope="module")
-def executed(across_workers, smoke):
-    """Execute a notebook once a session, whichever worker asks first, and return its page."""
-
-    def execute(name):
-        out = across_workers / "reports" / name
-        page = out / f"{name}.html"
-        parameters = {"root": str(smoke)}
-        if name in OF_PAPER:
-            parameters["out"] = str(execute(OF_PAPER[name]).parent)
-        with FileLock(across_workers / f"{name}.lock"):
-            if not page.exists():
-                run_notebook(name, profile="smoke", parameters=parameters, out=out)
-        return page
-
-    return execute
 
 
 def test_every_notebook_is_listed_with_what_it_writes():

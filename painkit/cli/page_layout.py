@@ -173,7 +173,8 @@ def _name_table(page: BeautifulSoup, table: Tag, number: int, name: str) -> None
     label = f"table-{number}-name"
     caption = _caption(page, label, given or _section(table) or "Table")
     caption.extend([" ", link])
-    whole = page.new_tag("figure", attrs={"id": f"table-{number}", "class": "table"})
+    attributes = {"id": f"table-{number}", "class": "table", "aria-labelledby": label}
+    whole = page.new_tag("figure", attrs=attributes)
     scroll = page.new_tag(
         "div", attrs={"class": "scroll", "tabindex": "0", "role": "region", "aria-labelledby": label}
     )

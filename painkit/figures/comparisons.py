@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import shorten
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -90,6 +90,7 @@ def rows_with_intervals(
                     **place,
                 )
             figure.update_yaxes(categoryorder="array", categoryarray=names[name][::-1], **place)
+    figure.update_xaxes(nticks=4 if len(metrics) > 3 else 6, tickangle=0)
     height = 150 + 24 * sum(map(len, names.values())) + 60 * (len(parts) - 1)
     finish(figure, title, simulated=simulated, height=height, legend=True)
     return figure.update_layout(margin_l=10).update_yaxes(automargin=True)
@@ -183,10 +184,12 @@ def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
             row=1,
             col=1,
         )
+    ticks = sorted(set(table["epochs"]))
+    apart = (ticks[-1] / ticks[0]) ** 0.03 if len(ticks) > 1 else 1.04
     for number, (question, part) in enumerate(parts.items(), start=1):
         figure.add_scatter(
             # Side by side, so that no interval covers another.
-            x=part["epochs"] * 1.04 ** (number - 1 - (len(parts) - 1) / 2),
+            x=part["epochs"] * apart ** (number - 1 - (len(parts) - 1) / 2),
             y=part["difference"],
             error_y=interval(part, "difference", thickness=1.2),
             mode="lines+markers",
@@ -202,7 +205,6 @@ def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
             col=2,
         )
     figure.add_hline(y=0, line={"width": 1, "color": LINE}, row=1, col=2)
-    ticks = sorted(set(table["epochs"]))
     figure.update_xaxes(
         type="log", tickvals=ticks, ticktext=[str(n) for n in ticks], title_text="epochs of stage 1"
     )
@@ -221,20 +223,26 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
         Whether the cohort is simulated.
     """
     table = pd.concat(tables, ignore_index=True)
-    metrics, models = list(dict.fromkeys(table["metric"])), list(dict.fromkeys(table["row"]))
+    models = list(dict.fromkeys(table["row"]))
     leaks = [leak for leak in dict.fromkeys(table["leak"]) if leak != table["leak"].iloc[0]]
-    titles = [f"{metric}<br>{_joined(table.loc[table['metric'] == metric, 'scale'])}" for metric in metrics]
+    panels = dict(list(table.groupby(["metric", "scale"], sort=False)))
+    rows = -(-(len(panels) + 1) // _ABREAST)
     figure = make_subplots(
-        1,
-        len(metrics) + 1,
+        rows,
+        _ABREAST,
         shared_yaxes=True,
-        subplot_titles=[*titles, "with a near copy"],
-        horizontal_spacing=0.03,
+        subplot_titles=[*(f"{metric}<br>{scale}" for metric, scale in panels), "with a near copy"],
+        horizontal_spacing=0.06,
+        vertical_spacing=0.36 / rows,
     )
+    places = [{"row": i // _ABREAST + 1, "col": i % _ABREAST + 1} for i in range(len(panels) + 1)]
     for colour, model in zip(SERIES, models, strict=False):
         own = table[(table["row"] == model) & table["leak"].isin(leaks)]
-        for column, metric in enumerate(metrics, start=1):
-            part = own[own["metric"] == metric]
+        shown = False
+        for whole, place in zip(panels.values(), places, strict=False):
+            part = whole[(whole["row"] == model) & whole["leak"].isin(leaks)]
+            if part.empty:
+                continue
             figure.add_scatter(
                 x=part["inflation"],
                 y=part["leak"],
@@ -257,11 +265,11 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
                 marker={"color": colour, "size": 8},
                 name=f"{model}, {_joined(part['average']).replace('_', ' ')}",
                 legendgroup=model,
-                showlegend=column == 1,
-                row=1,
-                col=column,
+                showlegend=not shown,
+                **place,
             )
-        once = own[own["metric"] == metrics[0]]
+            shown = True
+        once = own.drop_duplicates("leak")
         near = once[["near_in_time", "near_in_space", "copy_in_training"]].astype(float).max(axis=1)
         figure.add_bar(
             x=100 * near / once["test_samples"].astype(float),
@@ -272,8 +280,7 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
             hovertemplate="%{y}: %{x:.0f} % of the test samples have a near copy in training<extra></extra>",
             legendgroup=model,
             showlegend=False,
-            row=1,
-            col=len(metrics) + 1,
+            **places[-1],
         )
     for leak, part in table[~table["applies"]].groupby("leak", sort=False):
         names = [shorten(name, 32, placeholder=" ...") for name in part["row"].unique()]
@@ -287,15 +294,23 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
             xref="x domain",
             xanchor="left",
         )
-    for column in range(1, len(metrics) + 1):
-        figure.add_vline(x=0, line={"width": 1, "color": LINE}, row=1, col=column)
-    figure.update_xaxes(title_text="looks better by")
-    figure.update_xaxes(title_text="% of test samples", range=[0, 100], row=1, col=len(metrics) + 1)
-    figure.update_yaxes(categoryorder="array", categoryarray=leaks[::-1])
+    for place in places[:-1]:
+        figure.add_vline(x=0, line={"width": 1, "color": LINE}, **place)
+        figure.update_xaxes(title_text="looks better by", **place)
+    figure.update_xaxes(title_text="% of test samples", range=[0, 100], **places[-1])
+    figure.update_xaxes(title_font_size=12, nticks=3, tickangle=0)
+    # The last leak stays clear of the numbers below, also where it has a word in place of a value.
+    ends = [-0.7, len(leaks) - 0.4]
+    figure.update_yaxes(categoryorder="array", categoryarray=leaks[::-1], range=ends)
     figure.update_layout(scattermode="group")
     title = "What each leak adds to the score, 95 % interval over subjects"
-    finish(figure, title, simulated=simulated, height=220 + 44 * len(leaks), legend=True)
-    return figure.update_layout(margin={"l": 10, "t": 110}).update_yaxes(automargin=True)
+    finish(figure, title, simulated=simulated, height=110 + rows * (110 + 30 * len(leaks)), legend=True)
+    figure.update_layout(margin={"l": 10, "t": 110}, meta={**figure.layout.meta, "width": 740})
+    return figure.update_yaxes(automargin=True)
+
+
+_ABREAST: Final = 3
+"""Panels in a row: names of leaks take a third of a narrow page."""
 
 
 def _joined(values: pd.Series[str]) -> str:

@@ -253,6 +253,6 @@ def coverage(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
             hoverinfo="text",
             name=f"{str(target).upper()}, with 95 % interval",
         )
-    figure.update_xaxes(title_text="stated level of the band", tickformat=".0%", range=[0, 1.01])
-    figure.update_yaxes(title_text="share of labels inside", tickformat=".0%", range=[0, 1.03])
+    figure.update_xaxes(title_text="stated level of the band", tickformat=".0%", range=[-0.02, 1.02])
+    figure.update_yaxes(title_text="share of labels inside", tickformat=".0%", range=[-0.04, 1.04])
     return finish(figure, "Calibration of the bands", simulated=simulated, legend=True)

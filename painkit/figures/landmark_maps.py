@@ -67,7 +67,7 @@ def contribution_maps(
         columns,
         subplot_titles=list(maps),
         horizontal_spacing=0.02 if len(names) == 1 else 0.2,
-        vertical_spacing=0.3 / (2 * rows),
+        vertical_spacing=min(0.14, 0.8 / rows),
     )
     for number, values in enumerate(maps.values()):
         add_face(

@@ -15,7 +15,7 @@ from painkit.data.crop_store import CropStore
 from painkit.figures.faces import about_faces, peak_sequence
 from painkit.figures.moving import Trace, View, moving_view, stops_through
 from painkit.figures.pixel_maps import heatmap_colors
-from painkit.figures.style import SERIES, color_of, colors_of, in_lines
+from painkit.figures.style import SERIES, color_of, colors_of, finish, in_lines
 from painkit.vocabulary.pain import LEVELS
 from painkit.vocabulary.scales import scale_of
 
@@ -64,6 +64,9 @@ def face_through_time(cohort: Cohort, subject: str, sequence: str, *, count: int
     told = cohort.frames.iloc[rows]
     pspi = told["pspi"].to_numpy(float)
     stops = _pictured_stops(cohort, rows, pspi, count)
+    if not len(stops):
+        title = f"{subject}, {sequence}: no frame has landmarks"
+        return finish(go.Figure(), title, simulated=cohort.simulated, height=120)
     units = [name for name in cohort.frames.columns if name.startswith("AU")]
     captions = []
     for stop in stops:

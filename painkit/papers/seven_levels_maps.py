@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from painkit.attribution.pixel_maps import pixel_maps
 from painkit.data.crop_store import CropStore
 from painkit.evaluation.held_out import held_out
 from painkit.evaluation.run_fold import limited_threads
@@ -19,7 +22,7 @@ from painkit.papers.expression_images import HeldOutImages
 from painkit.papers.saliency_maps import HeldOutMaps
 from painkit.papers.seven_levels import CROP
 
-__all__ = ["held_out_faces", "one_of_each_level", "positive_maps"]
+__all__ = ["held_out_faces", "maps_of_frames", "one_of_each_level", "positive_maps"]
 
 LEVEL_NAMES = tuple(f"level {k}" for k in range(N_LEVELS))
 
@@ -73,6 +76,39 @@ def held_out_faces(results: Results, store: CropStore, row: str, *, per_subject:
         "some frames are not tracked",
         partial(to_input, scaling=scaling),
     )
+
+
+def maps_of_frames(
+    results: Results, store: CropStore, rows: Sequence[str], method: str = "LRPPresetAFlat"
+) -> Callable[[NDArray[np.intp]], dict[str, NDArray[np.float32]]]:
+    """Return a function that explains the predicted level of frames of one subject, by nets new to it.
+
+    Parameters
+    ----------
+    results : Results
+        Of `painkit.papers.seven_levels.rows`.
+    store : CropStore
+    rows : sequence of str
+        Those that were not run are left out.
+    method : str
+
+    Returns
+    -------
+    callable
+        From (k,) rows of the cohort's frames to (k, side, side) arrays, by row of the table.
+    """
+
+    def maps(frames: NDArray[np.intp]) -> dict[str, NDArray[np.float32]]:
+        images, found = store.batch(frames), {}
+        with limited_threads(results.study.threads):
+            for name in [name for name in rows if name in results.runs]:
+                folds = held_out(results[name], SevenLevels.load)
+                (model,) = (fold.model for fold in folds if np.isin(frames, fold.rows).all())
+                x = to_input(images, scaling=model.input_scaling)
+                found[name] = np.asarray(pixel_maps(model.net_.eval(), x, method).heatmaps, np.float32)
+        return found
+
+    return maps
 
 
 def one_of_each_level(found: HeldOutImages) -> HeldOutImages:

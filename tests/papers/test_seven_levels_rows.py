@@ -287,6 +287,12 @@ def test_each_face_is_explained_by_the_net_that_did_not_train_on_its_subject(
     for i in range(3):
         alone = lrp(some.nets[i], to_input(some.images[[i]]))
         np.testing.assert_allclose(maps.heatmaps[i], alone.heatmaps[0], rtol=1e-3, atol=1e-5)
+    # Frame by frame the maps are the same.
+    own = found.take(np.flatnonzero(found.frames["subject"] == found.frames["subject"].iloc[0]))
+    explain = seven_levels_maps.maps_of_frames(results, store, [WHOLE, "not run"])
+    again = explain(own.frames["row"].to_numpy())
+    assert list(again) == [WHOLE]
+    np.testing.assert_allclose(again[WHOLE], own.maps("LRPPresetAFlat").heatmaps, rtol=1e-3, atol=1e-5)
     # Landmarks go where the crop shows them.
     points = FaceCrop("box", side=32).transform(cohort.landmarks[rows.to_numpy()])
     moved = (

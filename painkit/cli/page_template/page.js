@@ -51,6 +51,17 @@
   setTimeout(next);
   const again = (dark, width) => plots.forEach((plot) => plot.dataset.drawn && draw(plot, dark, width));
   isDark.addEventListener("change", () => again(isDark.matches));
+  let resized;
+  const refit = () => plots.forEach((plot) => {
+    const { layout } = fitted(figures[plot.dataset.figure], plot.clientWidth);
+    if (!plot.dataset.drawn || !layout.height || layout.height === plot.layout.height) return;
+    plot.style.height = `${layout.height}px`;
+    Plotly.relayout(plot, { height: layout.height, "margin.b": layout.margin.b });
+  });
+  window.addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(refit, 150);
+  });
   window.addEventListener("beforeprint", () => {
     document.querySelectorAll("details.parameters").forEach((one) => (one.open = true));
     again(false, 680);
