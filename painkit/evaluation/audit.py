@@ -28,7 +28,7 @@ from painkit.metrics.statistics import SMALLER_IS_BETTER
 from painkit.models.features.frame_features import landmark_features
 from painkit.progress import tqdm
 
-__all__ = ["SUBJECT_FOLDS", "audit", "near_copy_definition"]
+__all__ = ["SUBJECT_FOLDS", "audit", "known_to_training", "near_copy_definition"]
 
 #: What the leaks are compared with.
 SUBJECT_FOLDS: Final = "subject folds"
@@ -291,6 +291,19 @@ def _scaled_by_subject(features: NDArray[np.float32], cohort: Cohort) -> NDArray
             deviation = values.std(axis=0)
             scaled[own] = (values - values.mean(axis=0)) / np.where(deviation > 1e-6, deviation, 1.0)
     return scaled
+
+
+def known_to_training(table: pd.DataFrame) -> pd.DataFrame:
+    """Lay out, once for each leak of a table of `audit` that was run, how many test samples training knows.
+
+    Returns
+    -------
+    DataFrame
+        leak, the counts of `painkit.evaluation.near_copies.NearCopies`, note; what was not measured is left
+        out.
+    """
+    once = table[table["applies"]].drop_duplicates("leak")
+    return once[["leak", *_COUNTS, "note"]].dropna(axis=1, how="all").reset_index(drop=True)
 
 
 def near_copy_definition(table: pd.DataFrame) -> str:

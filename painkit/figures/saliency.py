@@ -130,13 +130,15 @@ def losses(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     return finish(figure, title, simulated=simulated, height=370, legend=True)
 
 
-def mass(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
+def mass(table: pd.DataFrame, what: str = "Saliency", *, simulated: bool) -> go.Figure:
     """Draw how much of the maps lies in the true regions, over their area, and how that changes.
 
     Parameters
     ----------
     table : DataFrame
         As from `painkit.papers.saliency_maps.mass_in_pain_regions`.
+    what : str
+        What the maps show.
     simulated : bool
     """
     figure = make_subplots(
@@ -163,5 +165,5 @@ def mass(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
         figure.add_vline(x=0, line={"width": 1, "dash": "dot", "color": LINE}, row=1, col=column)
     figure.update_xaxes(title="points of the map's mass, %")
     figure.update_yaxes(autorange="reversed", automargin=True)
-    title = "Saliency where pain moved the face, with 95 % intervals"
+    title = f"{what} where pain moved the face, with 95 % intervals"
     return finish(figure, title, simulated=simulated, height=180 + 40 * len(table))

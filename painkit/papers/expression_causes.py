@@ -106,6 +106,7 @@ def agreement_with_causes(
     over a subject's images and over subjects before they are divided: a mean of ratios would hang on the
     images where a cause has few pixels. (A difference of the shares would not do: of two causes of the same
     density, the one with more pixels would win.) Raised brows (AU1, 2, 5) and AU15 and 17 have no places.
+    Images without positive relevance, as preset A's where the score is below 0, are left out of its rows.
 
     Causes move different places, and a net may look at the mouth of any face, still or not. The gain of a
     cause is what density its places have beyond that of the same units' places in images of the same subject

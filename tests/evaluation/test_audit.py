@@ -16,7 +16,7 @@ from small_cohort import small_cohort
 import painkit.data
 from painkit.errors import PainkitError
 from painkit.evaluation import Row, Rows, Study, random_frames, subject_k_fold
-from painkit.evaluation.audit import SUBJECT_FOLDS, audit, near_copy_definition
+from painkit.evaluation.audit import SUBJECT_FOLDS, audit, known_to_training, near_copy_definition
 from painkit.evaluation.selection import Goodness, SubjectsApart, best_by_test_score
 from painkit.metrics import evaluate
 from painkit.models.features.frame_features import landmark_features
@@ -81,6 +81,9 @@ def test_what_knows_the_subject_is_found_where_subjects_are_shared(tmp_path):
     for count in ("subject_in_training", "sequence_in_training", "near_in_time", "copy_in_training"):
         assert (n[count] == 0).all()
     assert (found["n"].dropna() == len(cohort.frames)).all()
+    known = known_to_training(found.reset_index())
+    assert known["leak"].tolist() == [leak for leak in LEAKS if leak not in found.index[~found["applies"]]]
+    assert (known["subject_in_training"][:3] == [0, len(cohort.frames), len(cohort.frames)]).all()
     assert (found["average"].dropna() == "pooled").all()
     assert (found["scale"].dropna() == "PSPI 0-16").all()
 

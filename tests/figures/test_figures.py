@@ -368,6 +368,13 @@ def test_leaks_are_drawn_beside_each_other_and_what_does_not_apply_says_so():
     )
     bars = [part for part in figure.data if part.type == "bar"]
     np.testing.assert_allclose(bars[0].x, [75, 0])
+    # Models that are scored in other metrics have their names and near copies, too.
+    other = leak_inflation(
+        table("one", "level 0-5", True), table("two", "level 0-5", True).assign(metric="PCC"), simulated=True
+    )
+    named = [part.name for part in other.data if part.showlegend and len(part.x)]
+    assert named == ["one, pooled", "two, pooled"]
+    assert [list(part.x) for part in other.data if part.type == "bar"] == [[75, 0], [75, 0]]
     told = [note.text for note in figure.layout.annotations]
     assert "not applicable to two" in told
     assert "MAE<br>level 0-5" in told
