@@ -2,8 +2,10 @@
 
 import pytest
 from browsing import CHROMIUM, browsed
-from notebook_names import NOTEBOOKS
+from notebook_names import NOTEBOOKS, OF_PAPER
 from page_looks import CONTRASTS, CUT, PARTS, SETTLED, names, outside, overlapping
+
+from painkit.cli.report import write_index
 
 pytestmark = [
     pytest.mark.browser,
@@ -26,20 +28,11 @@ def test_a_page_is_named_and_readable_in_any_width_and_light(name, executed):
         page.evaluate(SETTLED)
         everything_is_named(page)
         contents_are_complete(page)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 1000})
-            page.evaluate(SETTLED)
-            parts = page.evaluate(PARTS)
-            assert (width, overlapping(parts)) == (width, [])
-            assert (width, outside(parts)) == (width, [])
-            assert (width, page.evaluate(CUT)) == (width, [])
+        if name not in OF_PAPER:
+            a_sequence_moves(page)
+        nothing_overlaps_or_is_cut(page)
         page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
-        for look, dark in (("light", False), ("dark", True)):
-            page.emulate_media(color_scheme=look)
-            page.evaluate(SETTLED)
-            assert is_dark(page) is dark
-            faint = [(words, round(ratio, 2)) for words, ratio in page.evaluate(CONTRASTS) if ratio < 4.5]
-            assert (look, faint) == (look, [])
+        words_stand_out(page)
         on_paper(page)
         assert elsewhere == []
         assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
@@ -67,6 +60,54 @@ def contents_are_complete(page):
     headings = page.locator("main :is(h2, h3)").evaluate_all("all => all.map(one => one.textContent.trim())")
     came_out = ["What came out"] if page.locator("#what-came-out").count() else []
     assert listed == [[text, True] for text in came_out + headings]
+
+
+def a_sequence_moves(page):
+    """Play goes through the frames of the one view that moves, pictures and all; it needs no kernel."""
+    (state,) = page.locator(".js-plotly-plot:has(.slider-group)").all()
+    shown = """plot => [plot._fullLayout.sliders[0].active, plot._fullLayout.images[0].source]"""
+    before = state.evaluate(shown)
+    state.locator(".updatemenu-button", has_text="Play").click()
+    page.wait_for_function(
+        """before => {
+          const plot = document.querySelector(".js-plotly-plot:has(.slider-group)");
+          const {sliders, images} = plot._fullLayout;
+          return sliders[0].active !== before[0] && images[0].source !== before[1];
+        }""",
+        arg=before,
+    )
+    state.locator(".updatemenu-button", has_text="Pause").click()
+    page.evaluate(SETTLED)
+
+
+def nothing_overlaps_or_is_cut(page):
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.evaluate(SETTLED)
+        parts = page.evaluate(PARTS)
+        assert (width, overlapping(parts)) == (width, [])
+        assert (width, outside(parts)) == (width, [])
+        assert (width, page.evaluate(CUT)) == (width, [])
+
+
+def words_stand_out(page):
+    """On a light page and on a dark one."""
+    for look, dark in (("light", False), ("dark", True)):
+        page.emulate_media(color_scheme=look)
+        page.evaluate(SETTLED)
+        assert is_dark(page) is dark
+        faint = [(words, round(ratio, 2)) for words, ratio in page.evaluate(CONTRASTS) if ratio < 4.5]
+        assert (look, faint) == (look, [])
+
+
+def test_the_index_of_what_was_run_is_readable_in_any_width_and_light(executed):
+    index = write_index(executed("00_tour").parent)
+    with browsed() as (page, elsewhere):
+        page.goto(index.as_uri())
+        nothing_overlaps_or_is_cut(page)
+        words_stand_out(page)
+        assert [link for link in page.locator("a").all_inner_texts() if not link.strip()] == []
+        assert elsewhere == []
 
 
 def is_dark(page):

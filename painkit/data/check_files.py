@@ -6,6 +6,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 
 import h5py
 import numpy as np
@@ -86,9 +87,14 @@ def _in_torch(path: Path) -> int:
             wrong = archive.testzip()
         if wrong:
             raise zipfile.BadZipFile(f"{wrong} does not fit its checksum")
-    held = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError:  # torch tells people to load it all the same
+        raise ValueError(
+            "not weights alone, and code is never loaded; where you trust it, save its state dict anew"
+        ) from None
     if isinstance(held, dict):
-        held = held.get("state_dict", held)
+        held = held.get("state_dict", held.get("model_state_dict", held))
     return sum(isinstance(value, torch.Tensor) for value in held.values()) if isinstance(held, dict) else 0
 
 

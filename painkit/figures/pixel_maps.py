@@ -200,10 +200,10 @@ def region_shares(shares: pd.DataFrame, title: str, *, simulated: bool) -> go.Fi
             # Side by side, so that no interval covers another.
             x=part["name"].map(area.index.get_loc) + 0.6 * ((number + 0.5) / len(classes) - 0.5),
             y=own["value"],
-            error_y=interval(own, thickness=1.4, width=3),
+            error_y=interval(own, thickness=1.4, width=3, color="#777"),
             mode="markers",
             name=f"{label}, with 95 % interval",
-            marker={"color": colors[label], "size": 9},
+            marker={"color": colors[label], "size": 9, "line": {"width": 0.6, "color": "#777"}},
             hovertext=[
                 f"{label}, {name}: {said} of positive relevance<br>{100 * area[name]:.1f} % of the picture"
                 for name, said in zip(names, in_words(own, unit=" %", decimals=1), strict=True)

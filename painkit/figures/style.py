@@ -32,6 +32,9 @@ __all__ = [
 #: The mark on everything drawn from simulated data.
 SIMULATED: Final = "Simulated cohort: these numbers say nothing about people."
 
+#: Pain levels 0 to 6, pale to dark.
+LEVEL_COLORS: Final = ("#e8e8e8", "#fde0c5", "#f9b282", "#f07f52", "#d6503a", "#a62a2f", "#6b0f1a")
+
 # Okabe and Ito's colours, told apart by colour-blind readers. Pain that others see in a face is red.
 _COLORS: Final = {
     "vas": "#0072B2",
@@ -39,6 +42,7 @@ _COLORS: Final = {
     **dict.fromkeys(("level", "seven_levels", "pspi", "pain", "stimulus"), "#D55E00"),
     "disgust": "#009E73",
     "happiness": "#56B4E9",
+    **{f"level {number}": color for number, color in enumerate(LEVEL_COLORS)},
 }
 
 #: Models, settings and all else that is no target: Tol's muted colours, told apart by colour-blind readers.
@@ -46,9 +50,6 @@ SERIES: Final = ("#332288", "#44AA99", "#CC6677", "#999933", "#AA4499", "#117733
 
 #: Of what is marked on a figure: zero, chance, a label.
 LINE: Final = "#555"
-
-#: Pain levels 0 to 6, pale to dark.
-LEVEL_COLORS: Final = ("#e8e8e8", "#fde0c5", "#f9b282", "#f07f52", "#d6503a", "#a62a2f", "#6b0f1a")
 
 
 def color_of(target: str) -> str:

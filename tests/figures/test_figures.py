@@ -18,7 +18,7 @@ from painkit.figures.faces import face_strip, outline, peak_sequence, rising_fra
 from painkit.figures.importances import relevance_by_fold
 from painkit.figures.labels import balanced_levels, level_shares, pspi_histogram, sequence_labels
 from painkit.figures.landmark_maps import contribution_maps, distance_boxes, mean_and_spread_maps
-from painkit.figures.style import SERIES, color_of, finish, in_words, picture
+from painkit.figures.style import LEVEL_COLORS, SERIES, color_of, finish, in_words, picture
 from painkit.figures.through_time import face_through_time
 from painkit.figures.traces import pain_and_units
 
@@ -205,6 +205,7 @@ def test_a_target_has_one_colour_and_its_own_axes_wherever_it_is_drawn(cohort):
     ]
     assert len({color_of(name) for name in ("vas", "opi", "level", "disgust", "happiness")}) == 5
     assert not {color_of("vas"), color_of("opi"), color_of("level")} & set(SERIES)
+    assert [color_of(f"level {number}") for number in range(7)] == list(LEVEL_COLORS)
 
 
 def test_an_interval_is_told_in_words():

@@ -28,7 +28,7 @@ from painkit.models.persistence import write_tensors
 from painkit.models.training.balancing import balance
 from painkit.models.training.batches import shuffled
 from painkit.models.training.linear_layer import train_linear
-from painkit.models.training.schedules import SCHEDULES
+from painkit.models.training.schedules import SCHEDULES, WORKABLE_HEAD
 from painkit.models.training.views import VIEWS, seen
 
 SMALL: dict[str, Any] = {"input_size": 32, "width": 1 / 16, "batch_size": 16, "device": "cpu"}
@@ -80,8 +80,12 @@ def test_rates_of_ones_own_fall_alike() -> None:
     np.testing.assert_allclose(
         SevenLevels(store="none", lr=1.0, epochs=6).rates(), [1, 1, 0.2, 0.2, 0.04, 0.04]
     )
-    workable = SevenLevels(store="none", schedule="workable").rates()
-    assert workable[0] == SCHEDULES["workable"].lr > 1000 * SCHEDULES["published"].lr
+    whole, head = (
+        SevenLevels(store="none", schedule="workable", mode=mode).rates() for mode in ("whole", "head")
+    )
+    assert (whole[0], len(whole)) == (SCHEDULES["workable"].lr, 30)
+    assert (head[0], len(head)) == (WORKABLE_HEAD.lr, 180)
+    assert min(whole[0], head[0]) > 1000 * SCHEDULES["published"].lr
 
 
 # ---- balancing and views

@@ -28,7 +28,7 @@ from painkit.models.training.batches import shuffled
 from painkit.models.training.image_batches import image_batches
 from painkit.models.training.linear_layer import train_linear
 from painkit.models.training.loop import descend, train
-from painkit.models.training.schedules import SCHEDULES, Schedule, ScheduleName
+from painkit.models.training.schedules import SCHEDULES, WORKABLE_HEAD, Schedule, ScheduleName
 from painkit.models.training.views import seen
 
 __all__ = ["N_LEVELS", "SevenLevels"]
@@ -64,7 +64,7 @@ class SevenLevels(ClassScores, CropNet):
     balancing : {'published', None}
         See `balance`. It sees the training frames alone, and copies are made of them alone.
     schedule : {'published', 'workable'}
-        See `SCHEDULES`.
+        See `SCHEDULES`, and `WORKABLE_HEAD` for the mode ``'head'``.
     lr, epochs : float, int, optional
         In place of those of `schedule`.
     momentum, weight_decay : float
@@ -114,7 +114,8 @@ class SevenLevels(ClassScores, CropNet):
 
     def rates(self) -> NDArray[np.float64]:
         """Learning rate (epochs,) of every epoch."""
-        named = SCHEDULES[self.schedule]
+        workable_head = self.schedule == "workable" and self.mode == "head"
+        named = WORKABLE_HEAD if workable_head else SCHEDULES[self.schedule]
         lr = named.lr if self.lr is None else self.lr
         return Schedule(lr, named.epochs if self.epochs is None else self.epochs).rates()
 
