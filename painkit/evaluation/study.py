@@ -135,8 +135,9 @@ class Study:
     def run_row(self, row: Row, *, keep_models: bool = False) -> Run:
         """Run one row under a bar of the caller's; see `painkit.evaluation.run`."""
         prepared = clone(row.estimator)
-        if "memory" in prepared.get_params():
-            prepared.set_params(memory=Path(self.out).absolute() / "stage1")
+        # Also of an estimator within another, such as one whose settings are chosen.
+        held = [name for name in prepared.get_params() if name.split("__")[-1] == "memory"]
+        prepared.set_params(**dict.fromkeys(held, Path(self.out).absolute() / "stage1"))
         return run(
             prepared,
             self.cohort,
