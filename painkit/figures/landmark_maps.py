@@ -244,7 +244,7 @@ def distance_boxes(
             hoverinfo="text",
             **place,
         )
-    figure.update_xaxes(title_text=f"distance from the origin, {unit}", rangemode="tozero", row=rows)
+    figure.update_xaxes(title_text=f"distance, {unit}", rangemode="tozero", row=rows)
     figure.update_yaxes(autorange="reversed", automargin=True)
     title, height = f"{title} (whiskers 5-95 %)", 210 * rows + 80
     return finish(figure, title, simulated=simulated, height=height, narrowest=740)
