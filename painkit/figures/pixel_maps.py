@@ -59,7 +59,7 @@ def heatmaps(
     figure = make_subplots(
         n,
         1 + len(maps),
-        column_titles=["image", *map(in_lines, maps)],
+        column_titles=["image", *(in_lines(name, 13) for name in maps)],
         horizontal_spacing=0.01,
         vertical_spacing=min(0.12 / n, 0.3 / max(n - 1, 1)),
     )
