@@ -84,9 +84,9 @@ def hours_sentence(table: pd.DataFrame) -> str:
     longest = table.iloc[int(table["hours"].argmax())]
     share = 100 * longest["hours"] / hours if hours else 0.0
     return ahead(
-        f"Training takes about {told} on this machine as it is now, {share:.0f} % of it for "
-        f"{longest['what']}. Images are read and drawn besides. What is done is kept: after a kill the same "
-        "command goes on, and loses only what a fold had begun."
+        f"Training the nets takes about {told} on this machine as it is now, {share:.0f} % of it for "
+        f"{longest['what']}. Images are read, baselines fitted and maps drawn besides. What is done is kept: "
+        "after a kill the same command goes on, and loses only what a fold had begun."
     )
 
 

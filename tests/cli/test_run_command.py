@@ -44,6 +44,7 @@ def ran(tmp_path_factory):
         PLOT,
         "import pandas as pd\npd.DataFrame({'subject': ['<script>alert(1)</script>']})",
         "from painkit.progress import tqdm\nfor _ in tqdm('ab', desc='folds'): pass",
+        "from painkit.progress import ahead\nahead('about 3 hours of it')",
         "import sys, tqdm\nfor _ in tqdm.tqdm('ab'): print('mind this', file=sys.stderr)",
     )
     result = CliRunner().invoke(
@@ -62,6 +63,8 @@ def page(ran):
 @pytest.mark.notebook
 def test_progress_inside_the_notebook_reaches_the_terminal(ran):
     assert re.search(r"folds: 100%\|.*2/2", ran[1].stderr)
+    assert "Ahead: about 3 hours of it" in ran[1].stderr  # what a cell gives stands on its page
+    assert "Ahead:" not in ran[0].read_text()
 
 
 @pytest.mark.notebook
