@@ -36,6 +36,14 @@ SUBJECT_FOLDS: Final = "subject folds"
 
 _FIRST: Final = ["row", "leak", "applies", "metric", "leaky", "honest", "inflation", "low", "high"]
 _COUNTS: Final = [one.name for one in fields(NearCopies) if one.name != "near_distance"]
+_KNOWN: Final = [
+    "test_samples",
+    "subject_in_training",
+    "sequence_in_training",
+    "near_in_time",
+    "near_in_space",
+    "copy_in_training",
+]
 _WHOLE: Final = dict.fromkeys([*_COUNTS, "n", "groups", "undefined"], "Int64")
 
 
@@ -299,11 +307,11 @@ def known_to_training(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        leak, the counts of `painkit.evaluation.near_copies.NearCopies`, note; what was not measured is left
-        out.
+        leak, test_samples, subject_in_training, sequence_in_training, near_in_time, near_in_space,
+        copy_in_training; what was not measured is left out. See `painkit.evaluation.near_copies.NearCopies`.
     """
     once = table[table["applies"]].drop_duplicates("leak")
-    return once[["leak", *_COUNTS, "note"]].dropna(axis=1, how="all").reset_index(drop=True)
+    return once[["leak", *_KNOWN]].dropna(axis=1, how="all").reset_index(drop=True)
 
 
 def near_copy_definition(table: pd.DataFrame) -> str:
