@@ -81,8 +81,10 @@ def a_sequence_moves(page):
 
 
 def nothing_overlaps_or_is_cut(page):
+    """In a window that is opened with the width."""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 1000})
+        page.reload()
         page.evaluate(SETTLED)
         parts = page.evaluate(PARTS)
         assert (width, overlapping(parts)) == (width, [])

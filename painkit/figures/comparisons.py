@@ -92,7 +92,8 @@ def rows_with_intervals(
             figure.update_yaxes(categoryorder="array", categoryarray=names[name][::-1], **place)
     figure.update_xaxes(nticks=4 if len(metrics) > 3 else 6, tickangle=0)
     height = 150 + 24 * sum(map(len, names.values())) + 60 * (len(parts) - 1)
-    finish(figure, title, simulated=simulated, height=height, legend=True)
+    width = 560 if len(metrics) < 3 else 740
+    finish(figure, title, simulated=simulated, height=height, legend=True, narrowest=width)
     return figure.update_layout(margin_l=10).update_yaxes(automargin=True)
 
 
@@ -209,7 +210,8 @@ def training_lengths(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
         type="log", tickvals=ticks, ticktext=[str(n) for n in ticks], title_text="epochs of stage 1"
     )
     title = "How long stage 1 is trained, with 95 % intervals"
-    return finish(figure, title, simulated=simulated, height=440, legend=True).update_layout(margin_t=110)
+    finish(figure, title, simulated=simulated, height=440, legend=True, narrowest=740)
+    return figure.update_layout(margin_t=110)
 
 
 def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
@@ -304,8 +306,15 @@ def leak_inflation(*tables: pd.DataFrame, simulated: bool) -> go.Figure:
     figure.update_yaxes(categoryorder="array", categoryarray=leaks[::-1], range=ends)
     figure.update_layout(scattermode="group")
     title = "What each leak adds to the score, 95 % interval over subjects"
-    finish(figure, title, simulated=simulated, height=110 + rows * (110 + 30 * len(leaks)), legend=True)
-    figure.update_layout(margin={"l": 10, "t": 110}, meta={**figure.layout.meta, "width": 740})
+    finish(
+        figure,
+        title,
+        simulated=simulated,
+        height=110 + rows * (110 + 30 * len(leaks)),
+        legend=True,
+        narrowest=740,
+    )
+    figure.update_layout(margin={"l": 10, "t": 110})
     return figure.update_yaxes(automargin=True)
 
 

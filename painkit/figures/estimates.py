@@ -213,7 +213,7 @@ def frame_estimates(
             figure.update_yaxes(title_text=_label(label), row=row, col=1)
     figure.update_xaxes(title_text="frame", row=len(labels))
     title = "Stage 1: an estimate for every frame"
-    return finish(figure, title, simulated=simulated, height=130 + 140 * len(labels))
+    return finish(figure, title, simulated=simulated, height=130 + 140 * len(labels), narrowest=740)
 
 
 def coverage(table: pd.DataFrame, *, simulated: bool) -> go.Figure:

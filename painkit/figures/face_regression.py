@@ -123,7 +123,7 @@ def features_by_level(tables: Mapping[str, pd.DataFrame], *, simulated: bool) ->
         ],
     )
     title = "The 50 features of held-out subjects, on two principal components"
-    finish(figure, title, simulated=simulated, height=460, legend=True)
+    finish(figure, title, simulated=simulated, height=460, legend=True, narrowest=740)
     return figure.update_layout(margin_t=150, legend_itemsizing="constant")
 
 

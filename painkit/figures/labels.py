@@ -86,7 +86,8 @@ def sequence_labels(cohort: Cohort) -> go.Figure:
     )
     figure.update_xaxes(title_text="OPI 0-5, spread a little", dtick=1, range=[-0.5, 5.5], row=1, col=3)
     figure.update_yaxes(title_text="VAS 0-10", dtick=2, range=[-0.5, 10.5], row=1, col=3)
-    return finish(figure, "Labels of the sequences", simulated=cohort.simulated, height=380)
+    title = "Labels of the sequences"
+    return finish(figure, title, simulated=cohort.simulated, height=380, narrowest=740)
 
 
 def pspi_histogram(cohort: Cohort) -> go.Figure:

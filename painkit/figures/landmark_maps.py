@@ -92,7 +92,8 @@ def contribution_maps(
         colors = {"colorscale": "RdBu_r", "cmin": -top} if kind[1] else {"colorscale": "Viridis", "cmin": 0.0}
         figure.update_layout({name: {**colors, "cmax": top, "colorbar": bar}})
     height = (310 if columns < 3 else 230) * rows + 90
-    return finish(figure, title, simulated=simulated, height=height)
+    width = 560 if len(names) == 1 else 740
+    return finish(figure, title, simulated=simulated, height=height, narrowest=width)
 
 
 def mean_and_spread_maps(face: AverageFace, landmarks: pd.DataFrame, *, simulated: bool) -> go.Figure:
@@ -243,6 +244,7 @@ def distance_boxes(
             hoverinfo="text",
             **place,
         )
-    figure.update_xaxes(title_text=f"distance from the origin, {unit}", rangemode="tozero", row=rows)
+    figure.update_xaxes(title_text=f"distance, {unit}", rangemode="tozero", row=rows)
     figure.update_yaxes(autorange="reversed", automargin=True)
-    return finish(figure, f"{title} (whiskers 5-95 %)", simulated=simulated, height=210 * rows + 80)
+    title, height = f"{title} (whiskers 5-95 %)", 210 * rows + 80
+    return finish(figure, title, simulated=simulated, height=height, narrowest=740)

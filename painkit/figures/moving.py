@@ -178,7 +178,8 @@ def moving_view(
         ],
     )
     legend, top = any(len(trace.lines) > 1 for trace in traces), 80 + 25 * any(view.name for view in views)
-    finish(figure, title, simulated=simulated, height=height + top + _BELOW_PX + 40, legend=legend)
+    height, width = height + top + _BELOW_PX + 40, 560 if len(views) == 1 else 740
+    finish(figure, title, simulated=simulated, height=height, legend=legend, narrowest=width)
     return figure.update_layout(margin={"t": top, "b": figure.layout.margin.b + _BELOW_PX - 10})
 
 

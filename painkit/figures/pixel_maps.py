@@ -59,7 +59,7 @@ def heatmaps(
     figure = make_subplots(
         n,
         1 + len(maps),
-        column_titles=["image", *map(in_lines, maps)],
+        column_titles=["image", *(in_lines(name, 13) for name in maps)],
         horizontal_spacing=0.01,
         vertical_spacing=min(0.12 / n, 0.3 / max(n - 1, 1)),
     )
@@ -114,15 +114,20 @@ def confusion_matrix(counts: pd.DataFrame, title: str, *, simulated: bool) -> go
     values = counts.to_numpy(np.float64)
     totals = values.sum(axis=1, keepdims=True)
     share = np.divide(100 * values, totals, where=totals > 0, out=np.full(values.shape, np.nan))
+    # A class without any frame has no shares; its cells stay empty, and its name says so.
     text = [
-        [f"{count:.0f}<br>{part:.0f} %" for count, part in zip(*row, strict=True)]
-        for row in zip(values, np.nan_to_num(share), strict=True)
+        ["" if np.isnan(part) else f"{count:.0f}<br>{part:.0f} %" for count, part in zip(*row, strict=True)]
+        for row in zip(values, share, strict=True)
+    ]
+    names = [
+        str(name) if total else f"{name}<br>(none)"
+        for name, total in zip(counts.index, totals[:, 0], strict=True)
     ]
     figure = go.Figure(
         go.Heatmap(
             z=share,
             x=list(counts.columns),
-            y=list(counts.index),
+            y=names,
             text=text,
             texttemplate="%{text}",
             colorscale="Blues",

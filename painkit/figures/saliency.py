@@ -166,4 +166,4 @@ def mass(table: pd.DataFrame, what: str = "Saliency", *, simulated: bool) -> go.
     figure.update_xaxes(title="points of the map's mass, %")
     figure.update_yaxes(autorange="reversed", automargin=True)
     title = f"{what} where pain moved the face, with 95 % intervals"
-    return finish(figure, title, simulated=simulated, height=180 + 40 * len(table))
+    return finish(figure, title, simulated=simulated, height=180 + 40 * len(table), narrowest=740)

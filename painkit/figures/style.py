@@ -103,16 +103,21 @@ def picture(image: NDArray[np.uint8], *, photo: bool = False, **place: Any) -> d
     return {"source": source, **size, "sizing": "stretch", "layer": "below", **place}
 
 
-_LINE_PX: Final = 22
-_NARROW_PX: Final = 480
-"""Height of a line of the legend, and how wide the narrowest figure is between its margins."""
+_LINE_PX, _SIDES_PX = 22, 80
+"""Height of a line of the legend, and the margins on both sides."""
 
 # The markup that painkit's own captions use; all other tags and entities come from names in the data.
 _FOREIGN = re.compile(r"<(?!/?(?:br|sub|extra)>)|&")
 
 
 def finish(
-    figure: go.Figure, title: str, *, simulated: bool, height: int = 420, legend: bool = False
+    figure: go.Figure,
+    title: str,
+    *,
+    simulated: bool,
+    height: int = 420,
+    legend: bool = False,
+    narrowest: int = 560,
 ) -> go.Figure:
     """Set title, size and look; a figure of simulated data says so in its subtitle.
 
@@ -131,6 +136,8 @@ def finish(
         Height in pixels.
     legend : bool
         Whether the names of the traces stand below all else, and make the figure higher. Never over the data.
+    narrowest : int
+        Width in pixels that the figure needs; where a page has less, the figure scrolls.
 
     Returns
     -------
@@ -140,7 +147,7 @@ def finish(
     subtitle = {"text": SIMULATED} if simulated else None
     names, name_px = _legend(figure) if legend else (0, 1)
     # Room for the lines that it takes where the figure is narrowest; a page takes back what is left over.
-    below = _LINE_PX * -(-names // max(1, _NARROW_PX // name_px))
+    below = _LINE_PX * -(-names // max(1, (narrowest - _SIDES_PX) // name_px))
     figure.for_each_annotation(lambda note: note.update(font_size=13), {"font": {"size": 16}})  # of panels
     for part in (*figure.data, *figure.frames, figure.layout):
         told = part.to_plotly_json()
@@ -160,7 +167,10 @@ def finish(
             "subtitle": subtitle,
         },
         margin={"l": 60, "r": 20, "t": 90, "b": 50 + below},
-        meta={"legend": {"names": names, "name_px": name_px, "line_px": _LINE_PX, "px": below}},
+        meta={
+            "width": narrowest,
+            "legend": {"names": names, "name_px": name_px, "line_px": _LINE_PX, "px": below},
+        },
         font={"size": 13},
         hoverlabel={"align": "left"},
         modebar={"remove": ["sendChartToCloud"]},

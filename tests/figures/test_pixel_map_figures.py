@@ -68,6 +68,8 @@ def test_confusions_are_coloured_by_the_share_of_the_true_class() -> None:
     np.testing.assert_array_equal(figure.data[0].z[0], [75, 25])
     assert np.isnan(np.array(figure.data[0].z[1], float)).all()
     assert figure.data[0].text[0][0].startswith("3<br>75")
+    assert list(figure.data[0].text[1]) == ["", ""]
+    assert list(figure.data[0].y) == ["x", "y<br>(none)"]
     assert figure.layout.title.subtitle.text is None
 
 

@@ -80,7 +80,8 @@ class SevenLevels(ClassScores, CropNet):
         estimators of the same crops and weights. Those of all training frames are then computed at once, also
         of frames that `balancing` leaves out here, since other folds need them. None keeps nothing.
     **others
-        As in `CropNet`.
+        As in `CropNet`. ``precision='bfloat16'`` makes features in a third of the time where the processor
+        multiplies it in hardware, and other ones: 9 of 1,995 simulated frames were then called another level.
 
     Attributes
     ----------
