@@ -374,7 +374,7 @@ def _beside(row: str, metric: str, one: Mapping[Any, Any]) -> str:
 def what_came_out(
     scores: pd.DataFrame, questions: pd.DataFrame, audited: pd.DataFrame, mass: str
 ) -> list[str]:
-    """Say in sentences what came out.
+    """Say what came out in six sentences at most; `headline` and the tables say the rest.
 
     Parameters
     ----------
@@ -385,14 +385,11 @@ def what_came_out(
     mass : str
         See `painkit.papers.saliency_maps.mass_sentence`.
     """
-    asked = [
-        "whole net, or the head alone",
-        "block by block, or the head alone",
-        "rates at which it learns, or as printed",
-        "pre-trained on emotions, or not trained before",
-    ]
+    asked = ["whole net, or the head alone", "pre-trained on emotions, or not trained before"]
+    _, *leaky, zeros = headline(scores, audited)
     return [
-        *headline(scores, audited),
+        *leaky[:1],
+        zeros,
         lowest_or_highest(scores, "recall"),
         *answers(questions, "recall", asked),
         mass,
