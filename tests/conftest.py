@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from filelock import FileLock
 from notebook_names import OF_PAPER
+from threadpoolctl import threadpool_limits
 
 # The nets here are so small that a second thread only waits for the first: where other processes need the
 # cores too, a test takes up to thirty times as long. Kernels and child processes inherit it.
@@ -19,6 +20,18 @@ hypothesis.settings.register_profile("painkit", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("painkit")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """The order of sums, and so their rounding, depends on the number of threads."""
+    import torch  # slow, and few tests need it
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from painkit.errors import PainkitError
@@ -108,9 +109,7 @@ class PixelRecord:
 
     def probabilities(self, model: str) -> NDArray[np.float64]:
         """Softmax of a model's logits: (n, k)."""
-        logits = self.logits[model].astype(np.float64)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return np.asarray(softmax(self.logits[model].astype(np.float64), axis=1))
 
     def errors_first(self, model: str) -> NDArray[np.intp]:
         """All images, (n,): those whose class a model misses, then the others; the surest first in both."""

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from face_images import DrawnFaces, drawn_faces
-from threadpoolctl import threadpool_limits
 
 from painkit.data.crop_building import build_crop_store
 from painkit.data.crop_store import CropStore
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """The order of sums, and so their rounding, depends on the number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(before)
+def _of_one_thread(one_thread: None) -> None:
+    """All tests of models compute on one thread."""
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-from threadpoolctl import threadpool_limits
 
 from painkit.attribution.lrp import lrp
 from painkit.attribution.region_reading import read_regions, region_shares
@@ -40,6 +37,8 @@ from painkit.papers.expression_images import HeldOutImages
 from painkit.vocabulary.action_units import UNIT_LANDMARKS
 from painkit.vocabulary.classes import EXPRESSIONS
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NET = {
     "input_size": 32,
     "width": 1 / 16,
@@ -50,15 +49,6 @@ NET = {
     "max_norm": 1.0,
     "device": "cpu",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
-from threadpoolctl import threadpool_limits
 
 import painkit.data
 from painkit.attribution.lrp import lrp
@@ -30,18 +27,11 @@ from painkit.papers.emotion_pretraining import EmotionStart, start_from_emotions
 from painkit.papers.saliency_maps import mass_in_pain_regions
 from painkit.vocabulary.classes import EMOTIONS
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NET = {"input_size": 32, "width": 1 / 8, "device": "cpu", "batch_size": 32}
 EMOTIONS_NET = {**NET, "batch_size": 8, "iterations": 3, "progress": False}
 HEAD, WHOLE = seven_levels.HEAD, seven_levels.WHOLE
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

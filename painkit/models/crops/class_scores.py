@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 
 __all__ = ["ClassScores"]
@@ -23,9 +24,7 @@ class ClassScores(ClassifierMixin):  # type: ignore[misc]
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Probabilities (n, k) of the classes; NaN where a frame has no crop."""
-        scores = self.decision_function(X).astype(np.float64)
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return np.asarray(softmax(self.decision_function(X).astype(np.float64), axis=1))
 
     def predict(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Class numbers (n,); NaN where a frame has no crop."""
