@@ -79,9 +79,9 @@ def in_words(
     """Say each value with its unit and its interval: what a reader sees under the mouse."""
     said = []
     for number, low, high in table[[value, *ends]].to_numpy(np.float64):
-        told = f"{number:.{decimals}f}{unit}" if np.isfinite(number) else "undefined"
+        told = f"{number:z.{decimals}f}{unit}" if np.isfinite(number) else "undefined"
         if np.isfinite([low, high]).all():
-            told += f"<br>95 % interval {low:.{decimals}f} to {high:.{decimals}f}"
+            told += f"<br>95 % interval {low:z.{decimals}f} to {high:z.{decimals}f}"
         said.append(told)
     return said
 
