@@ -33,3 +33,10 @@ def openface(
 ) -> list[tuple[Any, ...]]:
     """Rows for the columns `OPENFACE`, and further ones, of a face that shows AU4 alone."""
     return [(n, face, n / 25, 0.9, 1, au4, 0, 0, 0, 0, 0, *columns.values()) for n in frames]
+
+
+def still(tool: str, frames: Iterable[int]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Columns and rows of one of the tools, of a face that shows nothing."""
+    if tool == "openface":
+        return OPENFACE, openface(frames)
+    return PYFEAT, [(n, 0.9, 0, 0, "", "") for n in frames]

@@ -14,12 +14,46 @@ from painkit.data.landmark_checks import FACE_PIXELS, far_points, small_faces, t
 from painkit.errors import PainkitError
 from painkit.vocabulary.landmarks import FROM_68, OTHER_SCHEMES
 
-__all__ = ["POINTS", "flags", "frame_numbers", "has_landmarks", "numbers", "points_66", "values_within"]
+__all__ = [
+    "POINTS",
+    "flags",
+    "frame_numbers",
+    "has_landmarks",
+    "numbers",
+    "points_66",
+    "refuse_other_tool",
+    "values_within",
+]
 
 #: Columns of the 68 landmarks, in pixels.
 POINTS = tuple(f"{axis}_{k}" for axis in "xy" for k in range(68))
 _EXPECTED = "the 68 landmarks of iBUG in pixels, x_0 to x_67 and y_0 to y_67"
 _COORDINATE = re.compile(r"[xy]_(\d{1,4})", re.ASCII)
+# What only one of the tools writes, by the name of its reader.
+_OWN_COLUMN = {
+    "openface": re.compile(r"success|AU\d\d_[rc]", re.ASCII),
+    "pyfeat": re.compile(r"FaceScore|FaceRect\w+|AU\d\d", re.ASCII),
+}
+_TOOL = {"openface": "OpenFace", "pyfeat": "py-feat"}
+
+
+def refuse_other_tool(table: pd.DataFrame, path: Path, reader: str) -> None:
+    """Refuse a table of the other tool: landmarks are called alike in both, so that it would be half read.
+
+    Raises
+    ------
+    PainkitError
+        When no column is as `reader` ("openface", "pyfeat") needs it, and some are as the other one does.
+    """
+    (other,) = _TOOL.keys() - {reader}
+    writes = {name: any(map(own.fullmatch, table.columns)) for name, own in _OWN_COLUMN.items()}
+    if writes[other] and not writes[reader]:
+        raise PainkitError(
+            f"this is a table of {_TOOL[other]}",
+            where=path,
+            line=1,
+            expected=f'one of {_TOOL[reader]}; "{other}" reads this one',
+        )
 
 
 def has_landmarks(table: pd.DataFrame, path: Path) -> bool:

@@ -19,6 +19,7 @@ from painkit.data.feature_columns import (
     has_landmarks,
     numbers,
     points_66,
+    refuse_other_tool,
     values_within,
 )
 from painkit.data.feature_files import FeatureRows, Reading, recordings_to_cohort, table_files
@@ -90,6 +91,7 @@ def read_openface(
                 name, table = path.stem, read_csv(path)
             if table is None:
                 continue  # read with its landmarks
+            refuse_other_tool(table, path, "openface")
             if is_of_image(table):
                 images.setdefault(path.parent, []).append((path, table))
                 continue

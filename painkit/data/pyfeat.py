@@ -17,6 +17,7 @@ from painkit.data.feature_columns import (
     has_landmarks,
     numbers,
     points_66,
+    refuse_other_tool,
     values_within,
 )
 from painkit.data.feature_files import FeatureRows, Reading, recordings_to_cohort, table_files
@@ -75,6 +76,7 @@ def read_pyfeat(
     for path in files:
         with reading.file(path):
             table = read_csv(path)
+            refuse_other_tool(table, path, "pyfeat")
             rows = _rows(table, path, min_score)
             own = folder_subject(path, base, path.stem)
             reading.add(rows, parts_of(table, rows.frames, path, own, path.stem, columns), path)

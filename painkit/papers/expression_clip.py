@@ -16,6 +16,7 @@ from painkit.evaluation.study import Results
 from painkit.figures.moving import stops_through
 from painkit.figures.through_time import classes_through_time
 from painkit.models.crops.expressions import ExpressionClassifier
+from painkit.models.nets.vgg_face import to_input
 from painkit.papers.lrp_emotions import NET, classes_of
 
 __all__ = ["clip_through_time", "middle_clip"]
@@ -79,11 +80,9 @@ def clip_through_time(
         if not clip.empty:
             break
     clip = clip.iloc[stops_through(len(clip), count)]
-    model = fold.model.set_params(store=store)
     images: NDArray[np.uint8] = store.batch(clip["row"].to_numpy(np.intp))
-    net = model.net_.eval()
     with limited_threads(results.study.threads):
-        maps = pixel_maps(net, model._to_input(images, net[0].weight.device), method, pain)
+        maps = pixel_maps(fold.model.net_.eval(), to_input(images), method, pain)
     return classes_through_time(
         clip["frame"].to_numpy(),
         images,

@@ -6,7 +6,7 @@ import csv
 
 import numpy as np
 import pytest
-from feature_tables import OPENFACE, PYFEAT, openface, table
+from feature_tables import OPENFACE, PYFEAT, openface, still, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,9 +53,14 @@ def test_real_pyfeat_file(shared):
     assert any("PSPI is missing" in note for note in cohort.notes)
 
 
-def test_each_is_refused_by_the_other_reader(shared):
-    with pytest.raises(PainkitError, match=r"Feat_Test\.csv, line 1: has no column success"):
-        load("openface", shared / "real/openface/Feat_Test.csv")
+@pytest.mark.parametrize(
+    ("file", "own", "told"), [("Feat", "pyfeat", "py-feat"), ("OpenFace", "openface", "OpenFace")]
+)
+def test_each_is_refused_by_the_other_reader(shared, file, own, told):
+    (other,) = {"openface", "pyfeat"} - {own}
+    message = rf'{file}_Test\.csv, line 1: this is a table of {told} \(expected .*; "{own}" reads this one'
+    with pytest.raises(PainkitError, match=message):
+        load(other, shared / f"real/openface/{file}_Test.csv")
 
 
 @pytest.mark.parametrize("separator", [",", ", "])
@@ -94,7 +99,7 @@ def test_folders_of_one_name_are_not_one_subject(tmp_path, tool):
     for name in ("p1/s1/a", "p2/s1/b", "p3/c", "d"):
         path = tmp_path / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(table(OPENFACE, [(1, 0, 0, 1, 1, *[0] * 6)]))
+        path.write_text(table(*still(tool, [1])))
     cohort = load(tool, tmp_path)
     assert cohort.subjects["subject"].tolist() == ["d", "p1/s1", "p2/s1", "p3"]
     assert any("2 subjects are folders in folders, such as 'p1/s1'" in note for note in cohort.notes)
@@ -104,9 +109,11 @@ def test_folders_of_one_name_are_not_one_subject(tmp_path, tool):
 @pytest.mark.parametrize("tool", ["openface", "pyfeat"])
 def test_a_file_about_two_people_is_about_two_people(tmp_path, tool):
     """Both have frames 1 and 2; none is a further face of the other's."""
-    rows = [(name, n, 0, 0, 1, 1, n, *[0] * 5) for n in (1, 2) for name in ("p2", "p1")]
+    columns, (one, two) = still(tool, [1, 2])
+    columns = ["subject", *columns]
+    rows = [(name, *row) for row in (one, two) for name in ("p2", "p1")]
     path = tmp_path / "study.csv"
-    path.write_text(table(["subject", *OPENFACE], rows))
+    path.write_text(table(columns, rows))
     cohort = load(tool, path)
     assert cohort.frames[["subject", "sequence", "frame"]].to_numpy().tolist() == [
         ["p1", "study", 1],
@@ -115,10 +122,10 @@ def test_a_file_about_two_people_is_about_two_people(tmp_path, tool):
         ["p2", "study", 2],
     ]
     assert not len(cohort.findings)
-    path.write_text(table(["subject", *OPENFACE], [*rows, rows[0]]))  # another face beside p2, or a mistake
+    path.write_text(table(columns, [*rows, rows[0]]))  # another face beside p2, or a mistake
     with pytest.raises(PainkitError, match=r"line 6: frame 1 stands a second time, first in line 2"):
         load(tool, path)
-    path.write_text(table(["subject", *OPENFACE], [rows[0], ("", *rows[1][1:])]))
+    path.write_text(table(columns, [rows[0], ("", *rows[1][1:])]))
     with pytest.raises(PainkitError, match=r"study\.csv, line 3: subject is empty"):
         load(tool, path)
 
