@@ -35,8 +35,8 @@ def openface(
     return [(n, face, n / 25, 0.9, 1, au4, 0, 0, 0, 0, 0, *columns.values()) for n in frames]
 
 
-def still(tool: str, frames: Iterable[int]) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Columns and rows of one of the tools, of a face that shows nothing."""
+def one_face(tool: str, frames: Iterable[int], *, au4: float = 0) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Columns and rows of one of the tools, of a face that shows AU4 alone."""
     if tool == "openface":
-        return OPENFACE, openface(frames)
-    return PYFEAT, [(n, 0.9, 0, 0, "", "") for n in frames]
+        return OPENFACE, openface(frames, au4=au4)
+    return PYFEAT, [(n, 0.9, au4, 0, "", "") for n in frames]

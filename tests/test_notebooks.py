@@ -8,6 +8,7 @@ import nbformat
 import pandas as pd
 import pytest
 from browsing import CHROMIUM, browsed, uploads
+from feature_tables import one_face, table
 from notebook_names import NOTEBOOKS, OF_PAPER
 from papermill import execute_notebook, inspect_notebook
 
@@ -189,7 +190,28 @@ def test_tour_shows_what_a_copy_with_frame_labels_alone_has(smoke, tmp_path):
     page = run_notebook("00_tour", profile="smoke", parameters=given, out=tmp_path / "out")
     rows = pd.read_csv(page.parent / "trivial_rows.csv")["row"].unique().tolist()
     assert rows == ["level: all zeros", "level: train mean", "level: train median"]
-    assert "No frame of it has an image or landmarks." in page.read_text()
+    assert "<p>No frame of it has an image or landmarks.</p>" in page.read_text()
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("tool", ["openface", "pyfeat"])
+def test_tour_of_ones_own_recording_says_what_it_is_and_draws_what_it_has(tool, tmp_path):
+    """A video that a tool measured: no VAS, no OPI, one person, and a PSPI that is a proxy or none."""
+    columns, rows = one_face(tool, range(1, 31), au4=0.1234)
+    (tmp_path / "talk.csv").write_text(table(columns, rows))
+    given = {"data": tool, "root": str(tmp_path / "talk.csv")}
+    page = run_notebook("00_tour", profile="smoke", parameters=given, out=tmp_path / "out")
+    told = json.loads((page.parent / "what_came_out.json").read_text())["sentences"]
+    assert told[0] == "1 subject, 1 sequence, 30 frames: landmarks of 100.0 % of the frames."
+    pspi = "PSPI, 0-16: mean 0.12, 0 in 0.0 % of 30 frames; the highest, 0.12, is of talk, talk, frame 1."
+    assert (pspi in told) is (tool == "openface")
+    assert 3 <= len(told) <= 6
+    text = page.read_text()
+    assert "<p>No sequence has a VAS or an OPI.</p>" in text
+    assert ("<p>No frame has a PSPI.</p>" in text) is (tool == "pyfeat")
+    assert "PSPI nan" not in text
+    scales = {"openface": "intensity 0-5", "pyfeat": "detector output 0-1"}
+    assert [scale for scale in scales.values() if scale in text] == [scales[tool]]
 
 
 @pytest.mark.notebook

@@ -26,7 +26,7 @@ from painkit.kept import cached
 __all__ = ["cached_cohort"]
 
 #: Raise when the readers' output changes: older caches are then read anew.
-VERSION = 3
+VERSION = 4
 _TABLES = ("subjects", "sequences", "frames", "findings")
 
 
@@ -76,6 +76,7 @@ def _write(cohort: Cohort, folder: Path) -> None:
         "simulated": cohort.simulated,
         "fingerprint": cohort.fingerprint,
         "notes": list(cohort.notes),
+        "units": cohort.units,
     }
     (folder / "cohort.json").write_text(json.dumps(about))
     # What lies beside it is of an older state of the source.

@@ -63,7 +63,7 @@ class Cohort:
     sequences : DataFrame
         subject, sequence, n_frames, vas (0-10), opi (0-5), aff, sen (0-15), NaN where missing; and more.
     frames : DataFrame
-        subject, sequence, frame (number on disk), pspi (0-16), AU* (0-5, AU43 0/1), tracked, black, image
+        subject, sequence, frame (number on disk), pspi (0-16), AU* (see `units`), tracked, black, image
         (path relative to `root`). Sorted by subject, sequence, frame; NaN where a label is missing.
     landmarks : (n_frames, 66, 2) float32
         Pixels, x right and y down; row i belongs to row i of `frames`; NaN where not tracked.
@@ -73,6 +73,8 @@ class Cohort:
         Digest of the content, equal for equal content wherever it lies.
     notes : tuple of str
         What a reader of results must know, such as a proxy that stands in for a label.
+    units : str
+        Scale of AU*, a key of `painkit.vocabulary.scales.UNIT_SCALES`: ``"intensity"`` is 0-5, and AU43 0/1.
     draw : callable or None
         ``draw(subject, sequence, frame)`` gives the image of a frame that has no file: of a simulated cohort.
     """
@@ -87,6 +89,7 @@ class Cohort:
     findings: pd.DataFrame
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
+    units: str = "intensity"
     draw: Callable[[str, str, int], NDArray[np.uint8]] | None = None
 
     @property

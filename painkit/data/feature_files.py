@@ -135,7 +135,9 @@ def table_files(
     return sorted(files)
 
 
-def recordings_to_cohort(name: str, root: Path, reading: Reading, notes: Iterable[str]) -> Cohort:
+def recordings_to_cohort(
+    name: str, root: Path, reading: Reading, notes: Iterable[str], *, units: str = "intensity"
+) -> Cohort:
     """Put the recordings of a tool together.
 
     Frames whose tracking failed are counted, a finding for each recording. Subjects that are folders in
@@ -201,4 +203,5 @@ def recordings_to_cohort(name: str, root: Path, reading: Reading, notes: Iterabl
         findings=findings_table(findings),
         fingerprint=content_digest(subjects, sequences, frames, landmarks),
         notes=tuple(notes),
+        units=units,
     )

@@ -81,7 +81,8 @@ def read_pyfeat(
             own = folder_subject(path, base, path.stem)
             reading.add(rows, parts_of(table, rows.frames, path, own, path.stem, columns), path)
     coded = any(np.isfinite(part.units[43]).any() for part in reading.recordings)
-    return recordings_to_cohort("pyfeat", base, reading, _NOTES if coded else (*_NOTES, _NO_43))
+    notes = _NOTES if coded else (*_NOTES, _NO_43)
+    return recordings_to_cohort("pyfeat", base, reading, notes, units="detected")
 
 
 def _rows(table: pd.DataFrame, path: Path, min_score: float) -> FeatureRows:

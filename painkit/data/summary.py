@@ -13,7 +13,7 @@ from painkit.vocabulary.scales import SCALES, SEQUENCE_LABELS
 if TYPE_CHECKING:
     from painkit.data.cohort import Cohort
 
-__all__ = ["CohortSummary", "findings_by_kind", "summarize"]
+__all__ = ["CohortSummary", "cohort_sentences", "findings_by_kind", "summarize"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,35 @@ def findings_by_kind(cohort: Cohort) -> pd.DataFrame:
     """Count the findings of each kind: kind, findings, example."""
     groups = cohort.findings.groupby("kind")["message"]
     return groups.agg(findings="size", example="first").reset_index()
+
+
+def cohort_sentences(cohort: Cohort) -> list[str]:
+    """Say what there is of people, recordings, tracked faces and pain; and what its reader must know.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With frames.
+    """
+    frames, n = cohort.frames, len(cohort.frames)
+    holds = ", ".join(
+        f"{count:,} {thing}{'' if count == 1 else 's'}"
+        for count, thing in (
+            (len(cohort.subjects), "subject"),
+            (len(cohort.sequences), "sequence"),
+            (n, "frame"),
+        )
+    )
+    told = [f"{holds}: landmarks of {100 * frames['tracked'].mean():.1f} % of the frames."]
+    coded = frames["pspi"].dropna()
+    if len(coded):
+        peak = frames.iloc[int(frames["pspi"].argmax())]
+        told.append(
+            f"{_scale('pspi')}: mean {coded.mean():.2f}, 0 in {100 * (coded == 0).mean():.1f} % of "
+            f"{len(coded):,} frames; the highest, {round(peak['pspi'], 2):g}, is of {peak['subject']}, "
+            f"{peak['sequence']}, frame {peak['frame']}."
+        )
+    return told if cohort.simulated else [*told, *cohort.notes]
 
 
 def _scale(label: str) -> str:

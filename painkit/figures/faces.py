@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
@@ -19,6 +20,7 @@ __all__ = [
     "add_face",
     "face_strip",
     "face_traces",
+    "frame_facts",
     "outline",
     "peak_sequence",
     "rising_frames",
@@ -205,6 +207,24 @@ def rising_frames(cohort: Cohort, subject: str, sequence: str, count: int = 4) -
     return sorted(set(rows))
 
 
+def frame_facts(frame: pd.Series, most: int = 6) -> tuple[str, list[str]]:
+    """Tell a frame of a cohort: its number with its PSPI, where it has one, and its strongest action units.
+
+    Parameters
+    ----------
+    frame : Series
+        A row of ``cohort.frames``.
+    most : int
+        At most so many units; they keep their order. Detectors give nearly all of them some value.
+    """
+    units = frame[[name for name in frame.index if name.startswith("AU")]].astype(float)
+    strongest = units[units >= 0.005].nlargest(most).index
+    told = [f"{unit} {round(units[unit], 2):g}" for unit in units.index if unit in strongest]
+    pspi = "" if pd.isna(frame["pspi"]) else f": PSPI {round(frame['pspi'], 2):g}"
+    none = "no unit coded" if units.notna().any() else "units not known"
+    return f"frame {frame['frame']}{pspi}", told or [none]
+
+
 def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
     """Draw a few frames of a sequence side by side: image, face, PSPI and the coded action units.
 
@@ -215,13 +235,11 @@ def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
     rows : sequence of int
         Rows of ``cohort.frames``.
     """
-    units = [name for name in cohort.frames.columns if name.startswith("AU")]
     titles = []
     for index in rows:
-        frame = cohort.frames.iloc[index]
-        coded = [f"{unit} {frame[unit]:g}" for unit in units if frame[unit] > 0]
-        lines = [", ".join(coded[at : at + 2]) for at in range(0, len(coded), 2)] or ["no unit coded"]
-        titles.append(f"frame {frame['frame']}, PSPI {frame['pspi']:g}<br><sub>{'<br>'.join(lines)}</sub>")
+        told, units = frame_facts(cohort.frames.iloc[index])
+        lines = [", ".join(units[at : at + 2]) for at in range(0, len(units), 2)]
+        titles.append(f"{told}<br><sub>{'<br>'.join(lines)}</sub>")
     figure = make_subplots(1, len(rows), subplot_titles=titles, horizontal_spacing=0.01)
     images = [cohort.image(index) if cohort.pictured[index] else None for index in rows]
     landmarks, images = about_faces(cohort.landmarks[list(rows)], images)
@@ -229,6 +247,8 @@ def face_strip(cohort: Cohort, rows: Sequence[int]) -> go.Figure:
         add_face(figure, points, image=image, row=1, col=column, size=2)
     first = cohort.frames.iloc[rows[0]]
     tall = 16 * max(title.count("<br>") for title in titles)
-    title = f"{first['subject']}, {first['sequence']}: from the least pain to the most"
+    rising = cohort.frames["pspi"].iloc[list(rows)].notna().any()
+    how = "from the least pain to the most" if rising else "frames of it"
+    title = f"{first['subject']}, {first['sequence']}: {how}"
     finish(figure, title, simulated=cohort.simulated, height=370 + tall)
     return figure.update_layout(margin={"l": 10, "r": 10, "t": 90 + tall, "b": 10})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from painkit.data.cohort import Cohort
 from painkit.data.crop_store import CropStore
-from painkit.figures.faces import about_faces, peak_sequence
+from painkit.figures.faces import about_faces, frame_facts, peak_sequence
 from painkit.figures.moving import Trace, View, moving_view, stops_through
 from painkit.figures.pixel_maps import heatmap_colors
 from painkit.figures.style import SERIES, color_of, colors_of, finish, in_lines
@@ -67,12 +67,8 @@ def face_through_time(cohort: Cohort, subject: str, sequence: str, *, count: int
     if not len(stops):
         title = f"{subject}, {sequence}: no frame has landmarks"
         return finish(go.Figure(), title, simulated=cohort.simulated, height=120)
-    units = [name for name in cohort.frames.columns if name.startswith("AU")]
-    captions = []
-    for stop in stops:
-        frame = told.iloc[stop]
-        coded = ", ".join(f"{unit} {frame[unit]:g}" for unit in units if frame[unit] > 0) or "no unit coded"
-        captions.append(f"frame {frame['frame']}: PSPI {frame['pspi']:g}<br>{coded}")
+    facts = [frame_facts(told.iloc[stop]) for stop in stops]
+    captions = [f"{frame}<br>{', '.join(units)}" for frame, units in facts]
     points, images = about_faces(*_faces(cohort, rows[stops]))
     trace = Trace(scale="PSPI 0-16", lines={"PSPI": pspi}, colors={"PSPI": color_of("pspi")})
     return moving_view(
@@ -199,17 +195,21 @@ def level_through_time(
     blank = np.full(store.crop_shape, 235, np.uint8)
     crops = [store.batch([row])[0] if seen else blank for row, seen in zip(rows[stops], usable, strict=True)]
     found = maps(rows[stops][usable]) if maps is not None and usable.any() else {}
+    # Classes are whole numbers, estimates of a regression are not.
+    numbers = np.concatenate([values[np.isfinite(values)] for values in estimates.values()])
+    decimals = 0 if np.array_equal(numbers, numbers.round()) else 2
     told = []
     for stop, seen in zip(stops, usable, strict=True):
-        numbers = ", ".join(f"{values[stop]:.2f}" for name, values in estimates.items() if name not in found)
-        more = (f"estimated {numbers}" if numbers else "") if seen else "no face"
+        bare = [values[stop] for name, values in estimates.items() if name not in found]
+        listed = ", ".join(f"{value:.{decimals}f}" for value in bare)
+        more = (f"estimated {listed}" if bare else "") if seen else "no face"
         told.append(f"frame {frames[stop]}: level {level[stop]:g}<br>{more}")
     views = [View(name="crop", captions=told, images=crops)]
     for name, own in found.items():
         drawn = iter(heatmap_colors(one) for one in own)
         images = [next(drawn) if seen else blank for seen in usable]
         values = estimates.get(name, np.full(len(rows), np.nan))[stops]
-        told = [f"estimated {value:.2f}" if np.isfinite(value) else "" for value in values]
+        told = [f"estimated {value:.{decimals}f}" if np.isfinite(value) else "" for value in values]
         views.append(View(name=in_lines(name), captions=told, images=images))
     lines = {"labelled": level, **estimates}
     colors = dict(zip(lines, (_LABEL, *SERIES), strict=False))

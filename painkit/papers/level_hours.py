@@ -48,7 +48,8 @@ def hours_ahead(
     Returns
     -------
     DataFrame
-        what, trained (images that go through the net and back), seen (through the net), hours.
+        what, trained (images that go through the net and back), seen (through the net), hours, and takes:
+        the same in words.
     """
     estimators = {name: row.estimator for name, row in rows.estimators.items()}
     one: SevenLevels = next(iter(estimators.values()))
@@ -74,20 +75,27 @@ def hours_ahead(
     found = pd.DataFrame(lines, columns=["what", "trained", "seen"])
     at_once = np.where(found["what"].str.startswith(("emotions", "features")), 1, min(study.jobs, n_folds))
     seconds: pd.Series[float] = (back * found["trained"] + forth * found["seen"]) / at_once
-    return found.round().astype({"trained": int, "seen": int}).assign(hours=seconds / 3600)
+    hours = seconds / 3600
+    found = found.round().astype({"trained": int, "seen": int})
+    return found.assign(hours=hours, takes=[_in_words(one) for one in hours])
 
 
 def hours_sentence(table: pd.DataFrame) -> str:
     """Say how long it will take, on the page and in the terminal."""
     hours = float(table["hours"].sum())
-    told = f"{hours:.1f} hours" if hours >= 1 else f"{max(60 * hours, 0.1):.1f} minutes"
     longest = table.iloc[int(table["hours"].argmax())]
     share = 100 * longest["hours"] / hours if hours else 0.0
     return ahead(
-        f"Training the nets takes about {told} on this machine as it is now, {share:.0f} % of it for "
-        f"{longest['what']}. Images are read, baselines fitted and maps drawn besides. What is done is kept: "
-        "after a kill the same command goes on, and loses only what a fold had begun."
+        f"Training the nets takes about {_in_words(hours)} on this machine as it is now, {share:.0f} % of it "
+        f"for {longest['what']}. Images are read, baselines fitted and maps drawn besides. What is done is "
+        "kept: after a kill the same command goes on, and loses only what a fold had begun."
     )
+
+
+def _in_words(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:.1f} hours"
+    return f"{60 * hours:.1f} minutes" if hours >= 1 / 60 else f"{3600 * hours:.1f} seconds"
 
 
 def _seconds(estimator: SevenLevels, threads: int) -> tuple[float, float]:

@@ -10,7 +10,15 @@ from typing import Final
 from painkit.errors import PainkitError, unknown
 from painkit.vocabulary.classes import EMOTIONS, EXPRESSIONS, STIMULI
 
-__all__ = ["SCALES", "SEQUENCE_LABELS", "Scale", "expression_scale", "known_scale", "scale_of"]
+__all__ = [
+    "SCALES",
+    "SEQUENCE_LABELS",
+    "UNIT_SCALES",
+    "Scale",
+    "expression_scale",
+    "known_scale",
+    "scale_of",
+]
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,12 @@ SCALES = {
         Scale("emotion", "emotion", 0, 7, EMOTIONS, ordered=False),
         Scale("expression", "expression", 0, 2, EXPRESSIONS, ordered=False),
     )
+}
+
+#: What the action units of a cohort are given as.
+UNIT_SCALES: Final = {
+    scale.key: scale
+    for scale in (Scale("intensity", "intensity 0-5", 0, 5), Scale("detected", "detector output 0-1", 0, 1))
 }
 
 #: Labels that a sequence has as a whole. OPI is called OPR in the archive.

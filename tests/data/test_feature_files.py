@@ -6,7 +6,7 @@ import csv
 
 import numpy as np
 import pytest
-from feature_tables import OPENFACE, PYFEAT, openface, still, table
+from feature_tables import OPENFACE, PYFEAT, one_face, openface, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,7 +99,7 @@ def test_folders_of_one_name_are_not_one_subject(tmp_path, tool):
     for name in ("p1/s1/a", "p2/s1/b", "p3/c", "d"):
         path = tmp_path / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(table(*still(tool, [1])))
+        path.write_text(table(*one_face(tool, [1])))
     cohort = load(tool, tmp_path)
     assert cohort.subjects["subject"].tolist() == ["d", "p1/s1", "p2/s1", "p3"]
     assert any("2 subjects are folders in folders, such as 'p1/s1'" in note for note in cohort.notes)
@@ -109,7 +109,7 @@ def test_folders_of_one_name_are_not_one_subject(tmp_path, tool):
 @pytest.mark.parametrize("tool", ["openface", "pyfeat"])
 def test_a_file_about_two_people_is_about_two_people(tmp_path, tool):
     """Both have frames 1 and 2; none is a further face of the other's."""
-    columns, (one, two) = still(tool, [1, 2])
+    columns, (one, two) = one_face(tool, [1, 2])
     columns = ["subject", *columns]
     rows = [(name, *row) for row in (one, two) for name in ("p2", "p1")]
     path = tmp_path / "study.csv"

@@ -14,7 +14,7 @@ from painkit.data.average_face import AverageFace
 from painkit.errors import PainkitError
 from painkit.figures.comparisons import leak_inflation, rows_with_intervals, training_lengths
 from painkit.figures.estimates import bands_by_subject, coverage, errors_by_subject, frame_estimates
-from painkit.figures.faces import face_strip, outline, peak_sequence, rising_frames
+from painkit.figures.faces import face_strip, frame_facts, outline, peak_sequence, rising_frames
 from painkit.figures.importances import relevance_by_fold
 from painkit.figures.labels import balanced_levels, level_shares, pspi_histogram, sequence_labels
 from painkit.figures.landmark_maps import contribution_maps, distance_boxes, mean_and_spread_maps
@@ -145,6 +145,29 @@ def test_trace_shows_pspi_and_every_unit_that_occurs(cohort):
     np.testing.assert_array_equal(figure.data[0].y, frames["pspi"])
     shown = [unit for unit in frames if unit.startswith("AU") and frames[unit].max() > 0]
     assert list(figure.data[2].y) == shown
+
+
+def test_a_frame_is_told_by_its_strongest_units_in_their_order_and_by_pspi_where_it_has_one():
+    units = {"AU1": 0.2, "AU2": 0.004, "AU4": 1.23456, "AU5": 0.1, "AU6": np.nan, "AU9": 0.3, "AU10": 3.0}
+    units |= {"AU12": 0.5, "AU20": 0.6, "AU25": 0.7}
+    frame = pd.Series({"frame": 7, "pspi": 4.23456, **units}, dtype=object)
+    told, strongest = frame_facts(frame)
+    assert told == "frame 7: PSPI 4.23"
+    assert strongest == ["AU4 1.23", "AU9 0.3", "AU10 3", "AU12 0.5", "AU20 0.6", "AU25 0.7"]
+    assert frame_facts(frame, most=2)[1] == ["AU4 1.23", "AU10 3"]
+    silent = pd.Series({"frame": 7, "pspi": np.nan, "AU4": 0.0}, dtype=object)
+    assert frame_facts(silent) == ("frame 7", ["no unit coded"])
+    silent["AU4"] = np.nan
+    assert frame_facts(silent)[1] == ["units not known"]
+
+
+def test_units_of_a_detector_stand_on_its_own_scale_and_without_pspi_alone(cohort):
+    peak = cohort.frames.loc[cohort.frames["pspi"].idxmax()]
+    detected = replace(cohort, frames=cohort.frames.assign(pspi=np.nan), units="detected")
+    (units,) = pain_and_units(detected, peak["subject"], peak["sequence"]).data
+    assert (units.zmin, units.zmax, units.colorbar.title.text) == (0, 1, "detector output 0-1")
+    _, _, coded = pain_and_units(cohort, peak["subject"], peak["sequence"]).data
+    assert (coded.zmin, coded.zmax, coded.colorbar.title.text) == (0, 5, "intensity 0-5")
 
 
 def test_two_people_whose_recordings_share_a_name_stay_two(cohort):

@@ -317,6 +317,9 @@ def test_hours_ahead_count_every_image_that_is_trained_on(
     images = seven_levels.levels_balanced(study, store)["after"].sum() * 2
     assert table.loc[WHOLE, "trained"] == pytest.approx(images, abs=1)
     assert (table["hours"] > 0).all()
+    number, unit = table.loc[WHOLE, "takes"].split()
+    in_hours = {"hours": 1, "minutes": 60, "seconds": 3600}[unit]
+    assert float(number) == pytest.approx(in_hours * table.loc[WHOLE, "hours"], abs=0.051)
     monkeypatch.setenv("PAINKIT_TEXT_PROGRESS", "1")
     long = table.reset_index().assign(hours=[0.0] * (len(table) - 1) + [12.0])
     told = level_hours.hours_sentence(long)
