@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,12 +97,12 @@ def without(*names: str) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
         (lambda t: {**t, "layer2.2.conv1.weight": torch.ones(1)}, "unexpected: layer2.2.conv1.weight"),
         (lambda t: {**t, "prelu.weight": torch.ones(1)}, "unexpected: prelu.weight"),
         (
-            lambda t: {**t, "conv1.weight": torch.ones(4, 1, 7, 7)},
-            r"of another shape: conv1.weight is \(4, 1, 7, 7\), the net has \(4, 3, 7, 7\)",
+            lambda t: {**t, "conv1.weight": torch.ones(8, 1, 7, 7)},
+            r"of another shape: conv1.weight is \(8, 1, 7, 7\), the net has \(8, 3, 7, 7\)",
         ),
         (
-            lambda t: {**t, "bn1.running_var": torch.full((4,), torch.nan)},
-            r"bn1.running_var holds NaN or infinity in 4 of 4 places .*finite real numbers",
+            lambda t: {**t, "bn1.running_var": torch.full((8,), torch.nan)},
+            r"bn1.running_var holds NaN or infinity in 8 of 8 places .*finite real numbers",
         ),
     ],
 )
@@ -151,11 +154,28 @@ def test_input_scalings_by_their_ends(scaling: str, black: list[float], white: l
 
 
 def test_widths_have_their_share_of_the_channels() -> None:
-    assert [len(part) for part in (net(0).conv1.weight, net(0).layer4[1].conv2.weight)] == [4, 32]
+    channels = [len(net(0).get_submodule(f"layer{stage}")[1].conv2.weight) for stage in (1, 2, 3, 4)]
+    assert channels == [8, 8, 16, 32]  # 8 at least: see ResNet18
+    assert len(ResNet18(3, width=0.25).conv1.weight) == 16
     assert net(0).n_features == net(0).embed(X).shape[1] == 32
     assert ResNet18(3).n_features == 512
     with pytest.raises(PainkitError, match="no such net: width 0"):
         ResNet18(3, width=0)
+
+
+def test_the_narrowest_net_trains_on_a_processor_without_avx512() -> None:
+    """The process dies in oneDNN 3.13 where a strided convolution of 1x1 pixels sees 4 channels."""
+    steps = """
+import torch
+from painkit.models.nets.resnet18 import ResNet18
+torch.set_num_threads(1)
+net = ResNet18(3, width=1 / 64).to(memory_format=torch.channels_last)
+for _ in range(50):
+    net(torch.rand(16, 3, 32, 32).to(memory_format=torch.channels_last)).sum().backward()
+"""
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+    found = subprocess.run([sys.executable, "-c", steps], env=environment, capture_output=True, text=True)
+    assert (found.returncode, found.stderr[:1000]) == (0, "")
 
 
 def test_batch_norm_of_frozen_layers_keeps_its_statistics_in_training() -> None:

@@ -199,7 +199,7 @@ def test_features_made_once_train_as_features_made_in_every_epoch(
 ) -> None:
     """A plain loop over all images of the training set, in one batch, through the whole net."""
     table, levels, whole = faces.table[:120], levels_of(faces)[:120], {**SMALL, "batch_size": 10_000}
-    make = SevenLevels(store=store, pretrained=weights, lr=0.5, epochs=9, **whole)
+    make = SevenLevels(store=store, pretrained=weights, lr=0.1, epochs=9, **whole)
     start = SevenLevels(**{**make.get_params(), "lr": 0.0}).fit(table, levels)
     model = make.fit(table, levels)
     np.testing.assert_array_equal(start.trained_, model.trained_)

@@ -57,7 +57,7 @@ def start(study: Study, smoke: Path) -> EmotionStart:
 @pytest.fixture(scope="module")
 def rows(store: CropStore, start: EmotionStart):
     return seven_levels.rows(
-        store, pretrained=start.weights, net=NET, rates={"epochs": 1}, head={"lr": 5.0, "epochs": 60}
+        store, pretrained=start.weights, net=NET, rates={"epochs": 1}, head={"lr": 1.0, "epochs": 1000}
     )
 
 

@@ -53,12 +53,12 @@ class ResNet18(nn.Module):
     ----------
     n_outputs : int
     width : float
-        Share of the published number of channels in every layer.
+        Share of the published number of channels in every layer, but for 8 channels that each has at least.
 
     Attributes
     ----------
     n_features : int
-        What the last layer sees: 512 * width.
+        What the last layer sees: 512 * width, at least 8.
     """
 
     def __init__(self, n_outputs: int = 1000, *, width: float = 1.0) -> None:
@@ -67,7 +67,9 @@ class ResNet18(nn.Module):
             raise PainkitError(
                 f"no such net: width {width}, n_outputs {n_outputs}", expected="width > 0, n_outputs >= 1"
             )
-        channels = [max(1, round(published * width)) for published in (64, 128, 256, 512)]
+        # Where a processor has no AVX-512, the gradient of a strided convolution of 1x1 pixels that sees
+        # fewer than 8 channels writes past its memory (oneDNN 3.13), and the process dies.
+        channels = [max(8, round(published * width)) for published in (64, 128, 256, 512)]
         self.conv1 = nn.Conv2d(3, channels[0], 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(channels[0])
         self.relu = nn.ReLU()
