@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,22 @@ def test_frames_of_many_videos_as_one_collection(clip: Path, tmp_path: Path) -> 
     assert VideoFrames(tmp_path, videos, [1, *numbers[1:]]).fingerprint != before
     write_clip(tmp_path / "b.mp4", range(21))
     assert frames.fingerprint != before
+
+
+def test_a_collection_that_was_copied_is_the_same_and_one_of_other_pictures_is_not(
+    clip: Path, tmp_path: Path
+) -> None:
+    for folder in ("here", "there", "other pictures"):
+        (tmp_path / folder).mkdir()
+        shutil.copyfile(clip, tmp_path / folder / "a.mp4")
+        write_clip(tmp_path / folder / "b.mp4", range(20))
+    os.utime(tmp_path / "there" / "a.mp4", ns=(1, 1))
+    write_clip(tmp_path / "other pictures" / "b.mp4", range(1, 21))
+    here, there, other = (
+        VideoFrames(tmp_path / folder, ["a.mp4", "b.mp4", "absent.mp4"], [0, 1, 2]).fingerprint
+        for folder in ("here", "there", "other pictures")
+    )
+    assert here == there != other
 
 
 def clips(root: Path, videos: list[str], n_frames: list[int | None]) -> Cohort:
