@@ -38,9 +38,11 @@ def _explorer(page: Page, folder: Path) -> None:
     page.set_viewport_size({"width": 1200, "height": 1030})
     page.goto(f"http://127.0.0.1:{PORT}", timeout=0)
     page.wait_for_selector(".pk-trace", timeout=600_000)
-    subject, sequence = peak_sequence(read_simulated(profile="demo", images="none"))
+    cohort = read_simulated(profile="demo", images="none")
+    subject, sequence = peak_sequence(cohort)
     page.get_by_label("subject", exact=True).first.select_option(subject)
     page.get_by_label("sequence", exact=True).first.select_option(sequence)
+    page.get_by_text(f" of {len(cohort.rows_of(subject, sequence))}").wait_for()  # End is its last frame then
     page.get_by_role("slider", name="frame").first.focus()
     page.keyboard.press("End")  # pain comes late
     for _ in range(14):

@@ -1,6 +1,7 @@
 """Headless Chromium, and a look for what would send a figure away."""
 
 import shutil
+import sys
 from contextlib import contextmanager
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -29,6 +30,9 @@ def browsed(width=1400, height=1000):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": width, "height": height})
         page.set_default_timeout(120_000)
+        # Shown with a test that fails: an error in the page leaves an explorer as it was, without a word.
+        page.on("console", lambda said: said.type == "error" and sys.stderr.write(f"{said.text}\n"))
+        page.on("pageerror", lambda error: sys.stderr.write(f"{error}\n"))
         elsewhere = []
         local = ("http://127.0.0.1", "ws://127.0.0.1", "file:", "data:", "blob:")
         page.on("response", lambda got: got.url.startswith(local) or elsewhere.append(got.url))
